@@ -1,0 +1,36 @@
+# make demo: set up .venv and run the main job on real data.  make test: set up and pass the tests.
+# Both work on a fresh machine with Python 3.10 or newer; only setting up needs the package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= out
+# Two processes share the cores, so each keeps to one thread.
+WORKERS ?= 2
+
+export MPLBACKEND := Agg
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/ready
+	$(BIN)/python -m monai_cortex demo --output-dir $(OUT)
+
+test: $(VENV)/ready lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/sync_bundles.py --check
+	$(BIN)/python tools/lint_bundle.py bundles/*
+
+# Where pip finds a CPU build of torch (a version ending in +cpu) it takes that one; elsewhere the standard build.
+$(VENV)/ready: setup.cfg constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[demo,test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(OUT) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

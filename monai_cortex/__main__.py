@@ -1,0 +1,95 @@
+"""The command line: what the stock MONAI client lacks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from monai_cortex import __version__, plugins
+from monai_cortex.errors import ConfigError, CortexError
+
+USAGE, SOME_FAILED, NONE_SUCCEEDED = 2, 3, 4
+
+
+class _Group(click.Group):
+    """A group whose commands answer a user's mistake with the error alone and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CortexError as error:
+            if ctx.params["debug"]:
+                raise
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            ctx.exit(USAGE)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="monai_cortex")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:  # noqa: ARG001
+    """Cortex, white matter and heart: methods as MONAI bundles. Bundles run with `python -m monai.bundle run`."""
+
+
+@main.command("list")
+@click.option("--check", is_flag=True, help="Import every component and say which are broken.")
+def list_components(check: bool) -> None:
+    """Print the installed methods and components."""
+    found = plugins.available(check=check)
+    for kind in plugins.KINDS:
+        rows = [plugin for plugin in found if plugin.kind == kind]
+        if rows:
+            click.echo(click.style(kind, bold=True))
+        for plugin in rows:
+            click.echo(f"  {plugin.name:34}{plugin.source} {plugin.version}  {plugin.reason}".rstrip())
+
+
+@main.command()
+@click.argument("slug")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def samples(slug: str, folder: Path) -> None:
+    """Write the sample data of a method as files that its bundle reads."""
+    from monai_cortex.data import write_samples
+
+    write_samples(slug, folder)
+    click.echo(f"{slug}: sample data in {folder}")
+
+
+@main.command()
+@click.argument("slug")
+@click.argument("dataset_dir", type=click.Path(file_okay=False, path_type=Path))
+def check(slug: str, dataset_dir: Path) -> None:
+    """Check all inputs of a method without computing; exit code 3 if some subjects fail, 4 if none passes."""
+    from monai_cortex.data import check_dataset
+
+    count, errors = check_dataset(slug, dataset_dir)
+    for error in errors:
+        click.echo(f"{type(error).__name__}: {error}\n", err=True)
+    click.echo(f"{count - len(errors)} of {count} subjects can be processed.")
+    if errors:
+        sys.exit(SOME_FAILED if len(errors) < count else NONE_SUCCEEDED)
+
+
+@main.command()
+@click.argument("slug", default="shd_deconvolution")
+@click.option("--all", "every", is_flag=True, help="Run the demonstration of every method.")
+@click.option("--output-dir", default="out", type=click.Path(file_okay=False, path_type=Path), show_default=True)
+@click.option("--steps", default=None, type=int, help="Training steps instead of the demonstration's own number.")
+def demo(slug: str, every: bool, output_dir: Path, steps: int | None) -> None:
+    """Train and evaluate a method on its sample data through `python -m monai.bundle run`."""
+    from monai_cortex.demo import DEMONSTRATIONS
+
+    if slug not in DEMONSTRATIONS:
+        raise ConfigError(
+            f"there is no demonstration of {slug!r}",
+            expected=", ".join(DEMONSTRATIONS),
+            remedy="name one of these, or none for the first",
+        )
+    for name in DEMONSTRATIONS if every else [slug]:
+        DEMONSTRATIONS[name](output_dir / name, steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""Demonstrations: each runs a bundle through the stock client and shows what came out."""
+
+from .session import Step, run_steps
+from .shd_deconvolution import demonstrate as demonstrate_shd_deconvolution
+
+__all__ = ["DEMONSTRATIONS", "Step", "run_steps"]
+
+DEMONSTRATIONS = {"shd_deconvolution": demonstrate_shd_deconvolution}

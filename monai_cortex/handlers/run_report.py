@@ -1,0 +1,149 @@
+"""The report of a run: report.html for people, report.json for programs."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+
+from monai_cortex import __version__
+from monai_cortex.data import atomic_path, read_metadata, write_json
+from monai_cortex.handlers.training_history import TrainingHistory
+from monai_cortex.visualize import (
+    Block,
+    Check,
+    Citation,
+    Facts,
+    Picture,
+    Report,
+    Reproduction,
+    Table,
+    png,
+    render_report,
+    training_figure,
+)
+
+__all__ = ["RunReport"]
+
+_PICTURES = 12  # subjects shown; all are in the tables
+
+
+class RunReport:
+    """Write ``report.html`` and ``report.json`` into the run's folder when the run completes.
+
+    Shows the subjects that a :class:`SubjectWriter` has written, the history of a training,
+    and the engine's metrics, whichever there are.
+
+    Args:
+        output_dir: folder of the run.
+        bundle_root: folder of the bundle; its metadata give title, method and citation.
+        config: file name of the run's config, for the command that repeats it.
+        seed: of the run.
+        limits: largest acceptable value of subjects' metrics, by name; each becomes a check.
+    """
+
+    def __init__(
+        self,
+        output_dir: str,
+        bundle_root: str,
+        config: str = "inference.json",
+        seed: int | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
+        self.output_dir, self.bundle_root = Path(output_dir), bundle_root
+        self.seed, self.limits = seed, dict(limits or {})
+        self.command = f"python -m monai.bundle run --config_file configs/{config} --seed {seed}"
+        self._history = TrainingHistory()
+        self._start = time.perf_counter()
+
+    def attach(self, engine: Engine) -> None:
+        """Write when the engine completes; an engine with an optimizer also gets a :class:`TrainingHistory`."""
+        if hasattr(engine, "optimizer"):
+            self._history.attach(engine)
+        engine.add_event_handler(Events.STARTED, self._begin)
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        metadata = read_metadata(self.bundle_root)
+        subjects = list(getattr(engine.state, "subjects", []))
+        history = self._history.records
+        metrics = {name: float(value) for name, value in engine.state.metrics.items()}
+        seconds = round(time.perf_counter() - self._start, 1)
+        record = {"bundle": metadata["name"], "version": metadata["version"], "seed": self.seed, "time_s": seconds}
+        write_json(self.output_dir / "report.json", record | {"subjects": subjects, "metrics": metrics})
+        report = Report(
+            title=metadata["name"],
+            summary=[
+                Facts({"subjects": len(subjects), "training steps": len(history), "time [s]": seconds, **metrics})
+            ],
+            inputs=_inputs(subjects),
+            method=[metadata["description"], metadata["intended_use"]],
+            results=[*self._training(history), *self._results(subjects)],
+            checks=self._checks(subjects),
+            reproduction=Reproduction(self.command, _versions(), self.seed),
+            citations=[Citation(text) for text in metadata["references"]],
+        )
+        with atomic_path(self.output_dir / "report.html") as path:
+            path.write_text(render_report(report), encoding="utf-8")
+
+    def _begin(self, _: Engine) -> None:
+        self._start = time.perf_counter()
+
+    def _checks(self, subjects: Sequence[Mapping[str, Any]]) -> list[Check]:
+        return [
+            Check(f"{row['subject']}: {name}", row[name] <= limit, f"{row[name]:g}, limit {limit:g}")
+            for row in subjects
+            for name, limit in self.limits.items()
+        ]
+
+    def _training(self, history: Sequence[Mapping[str, float]]) -> list[Block]:
+        if not history:
+            return []
+        picture = png(training_figure(history))
+        folder = self.output_dir / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder / "training.png") as path:
+            path.write_bytes(picture)
+        return [Picture(picture, "Loss, its unweighted terms and the learning rate against the step.", "loss curves")]
+
+    def _results(self, subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
+        numbers = [name for name in (subjects[0] if subjects else {}) if isinstance(subjects[0][name], int | float)]
+        table = Table(["subject", *numbers], [[s["subject"], *(s[name] for name in numbers)] for s in subjects])
+        pictures = [self._picture(str(s["subject"])) for s in subjects[:_PICTURES]]
+        return [table, *pictures] if subjects else []
+
+    def _picture(self, subject: str) -> Picture:
+        return Picture((self.output_dir / subject / "qc.png").read_bytes(), f"Subject {subject}.", f"maps of {subject}")
+
+
+def _inputs(subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
+    texts = [name for name in (subjects[0] if subjects else {}) if isinstance(subjects[0][name], list | dict)]
+    rows = [[s["subject"], *(_text(s[name]) for name in texts)] for s in subjects]
+    return [Table(["subject", *texts], rows)] if subjects else ["Training data; see the parameters of the run."]
+
+
+def _summary(subjects: Sequence[object], history: Sequence[object]) -> dict[str, Any]:
+    return {"training steps": len(history)} if history else {"subjects": len(subjects)}
+
+
+def _text(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
+    return ", ".join(map(str, value))
+
+
+def _versions() -> dict[str, str]:
+    names = ("monai", "torch", "numpy", "nibabel")
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    return {
+        "monai_cortex": __version__,
+        **{name: version(name) for name in names},
+        "Python": platform.python_version(),
+        "device": device,
+    }

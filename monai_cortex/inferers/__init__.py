@@ -1,0 +1,3 @@
+"""Inference and training steps: what loops over time, windows or batches."""
+
+from .deconvolution import prepare_deconvolution_batch

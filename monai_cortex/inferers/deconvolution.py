@@ -1,0 +1,31 @@
+"""Batches of diffusion MRI for MONAI's trainer and evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["prepare_deconvolution_batch"]
+
+_TARGET = ("dwi", "design", "mask")
+
+
+def prepare_deconvolution_batch(
+    batch: Mapping[str, Any], device: str | torch.device | None = None, non_blocking: bool = False, **_: object
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Split a batch into the network's input and what the loss compares its result with.
+
+    Args:
+        batch: with ``features`` ``(B, C, I, J, K)``, ``dwi`` ``(B, N, I, J, K)``, ``design`` ``(B, N, n)`` and ``mask``
+            ``(B, 1, I, J, K)``.
+        device: where to put them.
+        non_blocking: copy asynchronously from pinned memory.
+
+    Returns:
+        The features, and a mapping of the other three, on the device.
+    """
+    moved = {name: batch[name].to(device, non_blocking=non_blocking) for name in ("features", *_TARGET)}
+    return moved["features"], {name: moved[name] for name in _TARGET}

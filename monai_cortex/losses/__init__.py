@@ -1,0 +1,3 @@
+"""Losses: (prediction, target) to a differentiable scalar."""
+
+from .deconvolution import DeconvolutionLoss, DeconvolutionTerms

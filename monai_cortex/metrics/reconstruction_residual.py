@@ -1,0 +1,46 @@
+"""Misfit between a measured diffusion signal and the one its orientations predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from monai.metrics import CumulativeIterationMetric
+from torch import Tensor
+
+__all__ = ["ReconstructionResidual", "reconstruction_residual"]
+
+
+def reconstruction_residual(prediction: Tensor, dwi: Tensor, design: Tensor, mask: Tensor) -> Tensor:
+    """Root mean square misfit over volumes and voxels, in percent of white matter's signal at b = 0, a scalar.
+
+    Args:
+        prediction: coefficients ``(n + isotropic, I, J, K)``.
+        dwi: normalized signal ``(N, I, J, K)``, dimensionless: 1 is white matter at b = 0.
+        design: matrix from coefficients to signal ``(N, n + isotropic)``.
+        mask: voxels to count, ``(1, I, J, K)``.
+    """
+    inside = mask[0] > 0
+    return 100 * (design.to(prediction) @ prediction[:, inside] - dwi[:, inside]).square().mean().sqrt()
+
+
+class ReconstructionResidual(CumulativeIterationMetric):
+    """Mean of :func:`reconstruction_residual` over subjects, in percent.
+
+    Shape:
+        prediction ``(B, n + isotropic, I, J, K)`` and a target with ``dwi``, ``design`` and ``mask``, batch first, as
+        :class:`monai_cortex.losses.DeconvolutionLoss` takes them.
+    """
+
+    def _compute_tensor(self, y_pred: Tensor, y: Mapping[str, Tensor] | None = None) -> Tensor:
+        target = y or {}
+        return self._compute_list(list(y_pred), [{k: v[i] for k, v in target.items()} for i in range(len(y_pred))])
+
+    def _compute_list(self, y_pred: Sequence[Tensor], y: Sequence[Mapping[str, Tensor]] | None = None) -> Tensor:
+        pairs = zip(y_pred, y or [], strict=True)
+        rows = [reconstruction_residual(p, t["dwi"], t["design"], t["mask"]) for p, t in pairs]
+        return torch.stack(rows)[:, None]
+
+    def aggregate(self) -> Tensor:
+        """Mean over all subjects so far, percent, a scalar."""
+        return self.get_buffer().mean()

@@ -1,0 +1,1 @@
+"""Everything with parameters: layers, blocks, nets and the schedulers of diffusion."""

@@ -1,0 +1,52 @@
+"""The forward model of a scan: from orientations and isotropic tissues to its signal."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, Transform
+from torch import Tensor
+
+from monai_cortex.geometry.response import deconvolution_design
+
+__all__ = ["DeconvolutionDesign", "DeconvolutionDesignD", "DeconvolutionDesignDict", "DeconvolutionDesignd"]
+
+
+class DeconvolutionDesign(Transform):
+    """Matrix ``(N, n + isotropic)`` of :func:`monai_cortex.geometry.response.deconvolution_design`, float32.
+
+    Args:
+        degree: largest even degree L of the orientations, n = (L + 1)(L + 2)/2.
+    """
+
+    def __init__(self, degree: int = 8) -> None:
+        self.degree = degree
+
+    def __call__(self, directions: Tensor, shell: Tensor, responses: Tensor) -> Tensor:
+        """Build the matrix from directions ``(N, 3)``, shell numbers ``(N,)`` and responses ``(T, S, n_l)``."""
+        return deconvolution_design(directions, shell, responses, self.degree).float()
+
+
+class DeconvolutionDesignd(MapTransform):
+    """Dictionary version of :class:`DeconvolutionDesign`: reads ``directions`` and ``shell``, adds ``design``.
+
+    Args:
+        keys: the key of the responses ``(T, S, n_l)``, normally ``responses``.
+        degree: largest even degree L of the orientations.
+        allow_missing_keys: skip items without the key.
+    """
+
+    def __init__(self, keys: KeysCollection = "responses", degree: int = 8, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.transform = DeconvolutionDesign(degree)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        result = dict(data)
+        for key in self.key_iterator(data):
+            result["design"] = self.transform(data["directions"], data["shell"], data[key])
+        return result
+
+
+DeconvolutionDesignD = DeconvolutionDesignDict = DeconvolutionDesignd

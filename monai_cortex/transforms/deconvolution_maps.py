@@ -1,0 +1,121 @@
+"""Maps of a deconvolution, as they are written to disk."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, Transform
+from torch import Tensor
+
+from monai_cortex.geometry.peaks import fiber_peaks
+
+__all__ = [
+    "DeconvolutionMaps",
+    "DeconvolutionMapsD",
+    "DeconvolutionMapsDict",
+    "DeconvolutionMapsd",
+    "Maps",
+]
+
+
+class Maps(NamedTuple):
+    """Results on the scan's grid, zero outside the mask.
+
+    Attributes:
+        tissues: coefficients of each tissue by name: "wm" ``(n, I, J, K)`` in MRtrix's basis, the others
+            ``(1, I, J, K)``, in MRtrix's units (1 is the amount whose signal is the response).
+        peaks: direction times amplitude of the highest peaks, the highest first, world axes, ``(3 * number, I, J, K)``;
+            NaN where there are fewer.
+        residual: root mean square misfit over the volumes in percent of the signal at b = 0, ``(1, I, J, K)``.
+    """
+
+    tissues: dict[str, Tensor]
+    peaks: Tensor
+    residual: Tensor
+
+
+class DeconvolutionMaps(Transform):
+    """Undo the normalization, find the peaks, measure the misfit.
+
+    Args:
+        tissues: names of the tissues, white matter first.
+        peaks: number of peaks.
+        threshold: least amplitude of a peak as a fraction of the voxel's highest.
+    """
+
+    def __init__(self, tissues: Sequence[str] = ("wm", "csf"), peaks: int = 5, threshold: float = 0.1) -> None:
+        self.tissues, self.peaks, self.threshold = tuple(tissues), peaks, threshold
+
+    def __call__(self, prediction: Tensor, dwi: Tensor, design: Tensor, mask: Tensor, scale: Tensor) -> Maps:
+        """Make the maps.
+
+        Args:
+            prediction: coefficients of the normalized signal ``(n + isotropic, I, J, K)``.
+            dwi: normalized signal ``(N, I, J, K)``.
+            design: matrix from coefficients to normalized signal ``(N, n + isotropic)``.
+            mask: ``(1, I, J, K)``.
+            scale: of each voxel ``(1, I, J, K)``.
+        """
+        inside = mask[0] > 0
+        values = prediction[:, inside].float()
+        misfit = (design @ values - dwi[:, inside]).square().mean(0).sqrt()
+        unweighted = (design[:, 1:] == 0)[:, : len(values) - len(self.tissues)].all(1)  # b = 0 sees degree 0 only
+        baseline = dwi[unweighted][:, inside].mean(0)
+        relative = torch.where(baseline > 0, 100 * misfit / baseline.clamp_min(1e-6), 0.0)
+        coefficients = values * scale[:, inside]
+        count = len(values) - len(self.tissues) + 1
+        found = fiber_peaks(coefficients[:count], self.peaks, self.threshold)
+        arrows = (found.directions * found.amplitudes[..., None]).flatten(1).T
+        arrows = torch.where(found.amplitudes.repeat_interleave(3, 1).T > 0, arrows, torch.nan)
+        volumes = [coefficients[:count], *coefficients[count:, None]]
+        tissues = {name: _fill(v, inside) for name, v in zip(self.tissues, volumes, strict=True)}
+        return Maps(tissues, _fill(arrows, inside), _fill(relative[None], inside))
+
+
+def _fill(values: Tensor, inside: Tensor) -> Tensor:
+    """Values ``(C, P)`` of the voxels inside, on the grid ``(C, I, J, K)``."""
+    volume = values.new_zeros(len(values), *inside.shape)
+    volume[:, inside] = values
+    return volume
+
+
+class DeconvolutionMapsd(MapTransform):
+    """Dictionary version of :class:`DeconvolutionMaps`.
+
+    Reads ``dwi``, ``design``, ``mask`` and ``scale``; adds ``wmfod`` ``(n, I, J, K)``, ``peaks``, ``residual`` and one
+    map for each isotropic tissue under its name; shapes and units as in :class:`Maps`.
+
+    Args:
+        keys: the key of the network's result, normally ``pred``.
+        tissues, peaks, threshold: see :class:`DeconvolutionMaps`.
+        prefix: put before the names of the maps.
+        allow_missing_keys: skip items without the key.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        keys: KeysCollection = "pred",
+        tissues: Sequence[str] = ("wm", "csf"),
+        peaks: int = 5,
+        threshold: float = 0.1,
+        prefix: str = "",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.transform, self.prefix = DeconvolutionMaps(tissues, peaks, threshold), prefix
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        result = dict(data)
+        for key in self.key_iterator(data):
+            inputs = [torch.as_tensor(data[name]).cpu() for name in (key, "dwi", "design", "mask", "scale")]
+            maps = self.transform(*inputs)
+            named = {"wmfod" if name == "wm" else name: volume for name, volume in maps.tissues.items()}
+            named |= {"peaks": maps.peaks, "residual": maps.residual}
+            result |= {self.prefix + name: volume for name, volume in named.items()}
+        return result
+
+
+DeconvolutionMapsD = DeconvolutionMapsDict = DeconvolutionMapsd

@@ -1,0 +1,87 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Block", "Check", "Citation", "Facts", "Failure", "Picture", "Report", "Reproduction", "Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings that name quantity and unit; columns of numbers are aligned to the right."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file with its caption and a text for those who cannot see it."""
+
+    png: bytes
+    caption: str
+    alternative: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and their values."""
+
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked, and the reason of the verdict."""
+
+    name: str
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A subject that could not be processed, and its message."""
+
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What is needed to repeat the run."""
+
+    command: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A work to be cited; the address, if any, starts with http:// or https://."""
+
+    text: str
+    bibtex: str = ""
+    address: str = ""
+
+
+Block = str | Table | Picture | Facts
+
+
+@dataclass(frozen=True)
+class Report:
+    """Content of the report, in the order of its sections; a plain string is a paragraph."""
+
+    title: str
+    summary: Sequence[Block] = ()
+    inputs: Sequence[Block] = ()
+    method: Sequence[Block] = ()
+    results: Sequence[Block] = ()
+    checks: Sequence[Check] = ()
+    errors: Sequence[Failure] = ()
+    reproduction: Reproduction | None = None
+    citations: Sequence[Citation] = ()
