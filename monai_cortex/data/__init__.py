@@ -1,0 +1,12 @@
+from .affine import affine_gap, is_usable, rotation_of
+from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
+from .bundle import bundle_folder, read_metadata
+from .diffusion import DiffusionScan, check_dataset, check_diffusion, read_diffusion
+from .gradients import GradientTable, fsl_vectors, read_fsl_gradients, write_fsl_gradients
+from .memory import memory_limit
+from .nifti import Volume, read_volume
+from .nifti_writer import write_volume
+from .response import Response, read_response, write_response
+from .samples import sample_dataset, write_samples
+from .shells import Shells, find_shells
+from .subjects import diffusion_subjects

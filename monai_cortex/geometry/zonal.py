@@ -34,7 +34,7 @@ def zonal_convolution(response: Tensor, degree: int) -> Tensor:
     degrees = harmonic_degrees(degree, even=True).to(response.device)
     count = degree // 2 + 1
     padded = torch.nn.functional.pad(response, (0, max(0, count - response.shape[-1])))[..., degrees // 2]
-    return padded * (4 * math.pi / (2 * degrees + 1)).sqrt().to(padded)
+    return padded * (4 * math.pi / (2 * degrees.double() + 1)).sqrt().to(padded)
 
 
 def zonal_fit(cosines: Tensor, values: Tensor, degree: int) -> Tensor:

@@ -13,7 +13,7 @@ from .deconvolution_design import (
     DeconvolutionDesignd,
 )
 from .deconvolution_maps import DeconvolutionMaps, DeconvolutionMapsD, DeconvolutionMapsDict, DeconvolutionMapsd, Maps
-from .deconvolution_preprocessing import deconvolution_preprocessing
+from .deconvolution_preprocessing import deconvolution_crops, deconvolution_preprocessing
 from .diffusion_tensor import DiffusionTensor, DiffusionTensorD, DiffusionTensorDict, DiffusionTensord, TensorMaps
 from .load_diffusion import LoadDiffusion, LoadDiffusionD, LoadDiffusionDict, LoadDiffusiond
 from .normalize_diffusion import (

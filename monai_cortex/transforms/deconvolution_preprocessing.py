@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monai.transforms import Compose
+from monai.transforms import Compose, RandCropByPosNegLabeld, SelectItemsd
 
 from monai_cortex.transforms.deconvolution_design import DeconvolutionDesignd
 from monai_cortex.transforms.load_diffusion import LoadDiffusiond
@@ -12,7 +12,7 @@ from monai_cortex.transforms.normalize_diffusion import NormalizeDiffusiond
 from monai_cortex.transforms.shell_harmonics import ShellHarmonicsd
 from monai_cortex.transforms.tissue_responses import TissueResponsesd
 
-__all__ = ["deconvolution_preprocessing"]
+__all__ = ["deconvolution_crops", "deconvolution_preprocessing"]
 
 
 def deconvolution_preprocessing(
@@ -40,5 +40,25 @@ def deconvolution_preprocessing(
             NormalizeDiffusiond(),
             ShellHarmonicsd(shells=shells),
             DeconvolutionDesignd(degree=degree),
+        ]
+    )
+
+
+def deconvolution_crops(patch: int = 8, number: int = 1) -> Compose:
+    """Random crops for training, centered on voxels of the mask.
+
+    Args:
+        patch: voxels along the edges of a crop; a smaller scan gives what it has.
+        number: crops of each scan.
+
+    Returns:
+        Transform of a preprocessed scan into a list of crops with ``features`` ``(C, I, J, K)``, ``dwi``, ``mask`` and
+        ``design``.
+    """
+    maps = ["features", "dwi", "mask"]
+    return Compose(
+        [
+            SelectItemsd([*maps, "design"]),
+            RandCropByPosNegLabeld(maps, "mask", patch, pos=1, neg=0, num_samples=number, allow_smaller=True),
         ]
     )

@@ -151,11 +151,25 @@ def test_poles_hold_no_surprise(dtype, tolerance):
         torch.testing.assert_close(values[:, band * band : (band + 1) ** 2], expected, atol=tolerance, rtol=0)
 
 
-def test_single_precision_agrees_with_double():
-    points = scattered(200)
-    single, double = (real_harmonics(points.to(t), 8, even=True) for t in (torch.float32, torch.float64))
+def test_single_precision_is_the_rounded_double():
+    points = scattered(200).float()
+    single, double = real_harmonics(points, 8, even=True), real_harmonics(points.double(), 8, even=True)
     assert single.dtype == torch.float32
-    torch.testing.assert_close(single.double(), double, atol=1e-5, rtol=0)
+    torch.testing.assert_close(single.double(), double, atol=1e-9, rtol=1e-7)
+
+
+def test_gradient_is_finite_at_the_poles():
+    poles = AXES.clone().requires_grad_()
+    real_harmonics(poles, 8).sum().backward()
+    assert poles.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("degree", "even"), [(-1, False), (-2, True), (3, True)])
+def test_impossible_degrees_are_refused(degree, even):
+    with pytest.raises(ValueError, match=str(degree)):
+        real_harmonics(AXES, degree, even=even)
+    with pytest.raises(ValueError, match=str(degree)):
+        harmonic_degrees(degree, even=even)
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (2, 3, 1)])

@@ -104,3 +104,8 @@ def test_parent_of_the_antipode_is_the_antipode_of_the_parent(nside):
 def test_nside_that_is_no_power_of_two_is_refused(nside):
     with pytest.raises(ValueError, match=str(nside)):
         healpix_directions(nside)
+
+
+def test_set_without_antipodes_is_refused():
+    with pytest.raises(ValueError, match="antipode"):
+        antipode_index(torch.eye(3, dtype=torch.float64))

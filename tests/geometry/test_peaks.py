@@ -166,3 +166,9 @@ def test_single_precision_is_enough():
     single, double = (fiber_peaks(random_fods(4).to(t)) for t in (torch.float32, torch.float64))
     torch.testing.assert_close(single.amplitudes[:, 0].double(), double.amplitudes[:, 0].double(), atol=0, rtol=1e-4)
     assert (degrees_between(single.directions[:, 0].double(), double.directions[:, 0].double()) < 0.1).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 44])
+def test_wrong_number_of_coefficients_is_refused(count):
+    with pytest.raises(ValueError, match=str(count)):
+        fiber_peaks(torch.ones(count, 1))

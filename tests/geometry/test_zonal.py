@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import erf, eval_legendre
 
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
-from monai_cortex.geometry.zonal import tensor_response, zonal_convolution
+from monai_cortex.geometry.zonal import tensor_response, zonal_convolution, zonal_fit
 
 AXIAL, RADIAL = 1.7e-3, 0.2e-3
 Z = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
@@ -110,3 +110,15 @@ def test_isotropic_diffusion_has_one_coefficient():
 def test_prolate_tensor_has_alternating_signs():
     signs = tensor_response(3000.0, AXIAL, RADIAL, 8).sign()
     assert signs.tolist() == [1, -1, 1, -1, 1]
+
+
+def test_fit_recovers_zonal_coefficients():
+    response = torch.tensor([2.0, -1.0, 0.5, 0.1], dtype=torch.float64)
+    cosine = torch.linspace(-1, 1, 30, dtype=torch.float64)
+    torch.testing.assert_close(zonal_fit(cosine, zonal_value(response, cosine), 6), response, atol=1e-10, rtol=0)
+
+
+def test_batched_responses_have_one_row_of_factors_each():
+    responses = torch.tensor([[3.0, -2.0], [1.0, 0.5]], dtype=torch.float64)
+    rows = torch.stack([zonal_convolution(response, 4) for response in responses])
+    torch.testing.assert_close(zonal_convolution(responses, 4), rows, atol=0, rtol=0)

@@ -42,12 +42,12 @@ def plain_convolution(layer, graph, x):
 
 
 @KERNELS
-@NSIDES
+@pytest.mark.parametrize("nside", [1, 2, 4, 8])
 @pytest.mark.parametrize("build", [hemispheric_graph, spherical_graph])
 @torch.no_grad()
 def test_layer_equals_the_plain_convolution(build, nside, kernel_size):
     layer, graph = convolution(nside, build=build, kernel_size=kernel_size), build(nside)
-    x = torch.randn(2, 2, len(graph.directions), 4, 3, 5)
+    x = torch.randn(2, 2, len(graph.directions), 4, 3, 2)
     y = layer(x)
     assert y.shape == (2, 3, *x.shape[2:])
     torch.testing.assert_close(y, plain_convolution(layer, graph, x), atol=1e-5, rtol=1e-5)

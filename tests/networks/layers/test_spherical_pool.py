@@ -70,3 +70,10 @@ def test_nothing_is_stored_in_checkpoints():
     graph = hemispheric_graph(2)
     assert not SphericalPool(graph).state_dict()
     assert not SphericalUnpool(graph).state_dict()
+
+
+@GRAPHS
+@pytest.mark.parametrize("layer", [SphericalPool, SphericalUnpool])
+def test_coarsest_graph_is_refused(build, layer):
+    with pytest.raises(ValueError, match="nside"):
+        layer(build(1))

@@ -178,6 +178,22 @@ def test_every_level_of_the_sphere_reaches_the_whole_hemisphere():
     assert ((net(changed) - net(x)).abs().amax((0, 1, 3, 4, 5)) > 1e-6).all()
 
 
+@HEMISPHERE
+@torch.no_grad()
+def test_skips_keep_what_pooling_loses(hemisphere):
+    """With T_0 alone vertices meet by pooling only: without skips the four children of a vertex would be equal."""
+    net = network(terms=1, kernel_sizes=1, hemisphere=hemisphere)
+    children = (hemispheric_graph if hemisphere else spherical_graph)(2).children
+    x = torch.randn(1, 2, children.numel(), 4, 4, 4)
+    family = net(x)[:, :, children]
+    assert (family.std(3) > 1e-3).float().mean() > 0.9
+    changed = x.clone()
+    changed[:, :, children[0, 0]] += 1
+    moved = (net(changed) - net(x)).abs().amax((0, 1, 3, 4, 5)) > 1e-6
+    relatives = (hemispheric_graph if hemisphere else spherical_graph)(1).children[0]
+    assert sorted(moved.nonzero()[:, 0].tolist()) == sorted(children[relatives].flatten().tolist())
+
+
 @torch.no_grad()
 def test_batch_members_are_independent_in_evaluation():
     net, x = network(), torch.randn(3, 2, 96, 4, 4, 4)

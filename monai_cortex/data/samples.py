@@ -1,0 +1,102 @@
+"""Sample data that ship inside the project's dependencies, written as the files that bundles read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from monai_cortex.errors import ConfigError
+
+from .atomic import atomic_folder, sha256, write_json
+from .gradients import GradientTable, write_fsl_gradients
+from .nifti_writer import write_volume
+
+__all__ = ["sample_dataset", "write_samples"]
+
+_SMALL_64D = {
+    "name": "small_64D",
+    "source": "dipy.data.get_fnames('small_64D'), shipped inside the dipy package",
+    "license": "BSD-3-Clause",
+    "citation": "Garyfallidis et al., Front. Neuroinform. 8:8, 2014, doi:10.3389/fninf.2014.00008",
+    "content": "brain diffusion MRI, a crop of 10 x 10 x 10 voxels of 2 mm, one b = 0 and 64 volumes near b = 1000 s/mm^2",
+    "orientation": "dipy's vectors are along voxel axes; the affine mirrors, so that FSL stores the same numbers",
+}
+
+
+def sample_dataset(slug: str, output_dir: str | os.PathLike[str]) -> str:
+    """Dataset folder with the sample data of a method, written on the first call.
+
+    Args:
+        slug: name of the method.
+        output_dir: the data go to ``samples`` below it.
+
+    Returns:
+        Path of the dataset folder. Its subjects are complete, also where several processes ask at once.
+
+    Raises:
+        ConfigError: there are no samples for the method, or the package that ships them is not installed.
+    """
+    folder = Path(output_dir) / "samples"
+    write_samples(slug, folder, replace=False)
+    return str(folder)
+
+
+def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = True) -> None:
+    """Write the sample data of a method.
+
+    Args:
+        slug: name of the method.
+        folder: dataset folder, one sub-folder for each subject.
+        replace: False leaves subjects that are there already.
+
+    Raises:
+        ConfigError: there are no samples for the method, or the package that ships them is not installed.
+    """
+    if slug not in _SAMPLES:
+        raise ConfigError(
+            f"there are no sample data for {slug!r}",
+            found=slug,
+            expected=", ".join(_SAMPLES),
+            remedy="name one of these methods, or set dataset_dir",
+        )
+    for subject, write in _SAMPLES[slug].items():
+        place = Path(folder) / subject
+        if replace or not place.is_dir():
+            with atomic_folder(place, replace=replace) as staging:
+                write(staging)
+
+
+def _write_small_64d(folder: Path) -> None:
+    image_file, bval, bvec = _dipy_files("small_64D")
+    image: Any = nib.load(image_file)
+    signal, affine = np.asarray(image.dataobj), image.affine
+    bvalues, vectors = np.loadtxt(bval), np.nan_to_num(np.loadtxt(bvec))
+    write_volume(folder / "dwi.nii.gz", signal, affine, dtype=np.int16)
+    # Volumes that hold a zero have lost their signal: no logarithm, no fit.
+    write_volume(folder / "mask.nii.gz", (signal > 0).all(-1), affine, dtype=np.uint8)
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    table = GradientTable(bvalues, vectors @ axes.T)
+    write_fsl_gradients(folder / "dwi.bval", folder / "dwi.bvec", table, affine)
+    files = {name.name: sha256(name) for name in sorted(folder.iterdir())}
+    write_json(folder / "SOURCE.json", {**_SMALL_64D, "sha256": files})
+
+
+def _dipy_files(name: str) -> tuple[str, str, str]:
+    try:
+        from dipy.data import get_fnames
+    except ImportError as error:
+        raise ConfigError(
+            "the sample data are in a package that is not installed",
+            found="no dipy",
+            expected="dipy, which ships them",
+            remedy='pip install "monai_cortex[demo]", or set dataset_dir to your own data',
+        ) from error
+    image, bval, bvec = get_fnames(name=name)
+    return str(image), str(bval), str(bvec)
+
+
+_SAMPLES = {"shd_deconvolution": {"small_64D": _write_small_64d}}

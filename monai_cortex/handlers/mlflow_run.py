@@ -1,0 +1,156 @@
+"""One MLflow run for each training or inference, whatever happens to either."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+from monai.engines import Evaluator
+from monai.utils import path_to_sqlite_uri
+
+from monai_cortex.handlers.engine_output import losses, scalars
+from monai_cortex.handlers.engine_run import during_run, orderly_termination
+from monai_cortex.handlers.privacy import flat_parameters, host_name, scrub
+from monai_cortex.handlers.run_description import describe, executed_config
+from monai_cortex.handlers.tracker_calls import TrackerCalls, quiet_tracker
+
+quiet_tracker()  # MONAI's handlers import mlflow
+
+from monai.handlers import MLFlowHandler  # noqa: E402
+
+__all__ = ["MLflowRun", "ui_line"]
+
+_ARTIFACTS = {"figures/*.png": "figures", "report.html": None, "report.json": None, "metrics.json": None, "model.pt": None}
+_MAKING_A_STORE = 60.0  # seconds that creating the tables of a new database may take
+_UPLOAD = 1e6  # slowest upload in bytes per second that is waited for
+_BATCH = 100  # parameters that MLflow takes at once
+
+_open: dict[tuple[str, ...], MLflowRun] = {}  # runs of this process that engines may join
+_attached: WeakSet[Engine] = WeakSet()
+
+
+class MLflowRun(MLFlowHandler):
+    """MONAI's handler, made safe: a run of its own, a true status, no private paths, no harm from an outage.
+
+    Attach it to a trainer and its validator (the same object or one each), or to an evaluator alone. The engine that
+    starts first opens a new run under a unique name, the others write into that one, with the trainer's epoch as step;
+    it is closed with the first engine, as FINISHED, FAILED after an exception, or KILLED when interrupted. Runs that a
+    dead process of this machine has left open are closed as KILLED. A tracker that does not answer costs at most 10
+    seconds and one warning.
+
+    Logged are tags, see :func:`describe`; the config's scalars as parameters; per epoch the means of ``train/loss`` and
+    ``train/learning_rate``, ``train/<metric>`` and ``val/<metric>``; ``config.json``, and from ``output_dir`` the
+    figures, reports, ``metrics.json`` and ``model.pt``, after a failure only those that are new.
+
+    Args:
+        output_dir: gets the store ``mlruns.db`` and ``mlruns/`` unless another one is named.
+        bundle_root: folder of the bundle.
+        tracking_uri: another store; ``MLFLOW_TRACKING_URI`` in the environment goes before it.
+        experiment: name of the experiment.
+        run_prefix: first part of the run's name; by default the bundle's name.
+        config: executed config: a dictionary, a ``ConfigParser``, or the path of a JSON file.
+        tags: more tags.
+        enabled: False does nothing at all.
+        log_every: iterations between two entries of ``train/iteration_loss``; 0 for none.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        bundle_root: str | Path = ".",
+        *,
+        tracking_uri: str | None = None,
+        experiment: str = "monai_cortex",
+        run_prefix: str | None = None,
+        config: Mapping[str, Any] | str | Path | Any = None,
+        tags: Mapping[str, Any] | None = None,
+        enabled: bool = True,
+        log_every: int = 0,
+    ) -> None:
+        # MLFlowHandler.__init__ opens the store, so it waits until there is a run: see _connect.
+        self.output_dir, self.bundle_root = Path(output_dir).absolute(), Path(bundle_root)
+        self.uri = tracking_uri or path_to_sqlite_uri(self.output_dir / "mlruns.db")
+        self.experiment_name, self.run_prefix = experiment, run_prefix
+        self.config, self.tags, self.enabled, self.log_every = config, tags, enabled, log_every
+        self.cur_run = None
+        self._key = (str(self.output_dir), self.uri, experiment)
+
+    def attach(self, engine: Engine) -> None:
+        """Record the runs of an engine; an engine that is recorded already is left as it is."""
+        if self.enabled and idist.get_rank() == 0 and engine not in _attached:
+            _attached.add(engine)
+            during_run(engine, lambda: self._recorded(engine))
+
+    @contextmanager
+    def _recorded(self, engine: Engine) -> Iterator[None]:
+        if not engine.has_event_handler(self.epoch_completed, Events.EPOCH_COMPLETED):
+            # Only now, to come after the metrics wherever they stand in the list of handlers.
+            engine.add_event_handler(Events.STARTED, self._resumed)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
+        if self._key in _open:  # a validator inside its trainer
+            yield
+            return
+        status = "FAILED"
+        with orderly_termination(engine):
+            self.start(engine)
+            try:
+                yield
+                status = "FAILED" if engine.last_event_name == Events.EXCEPTION_RAISED else "FINISHED"
+            except (KeyboardInterrupt, SystemExit):
+                status = "KILLED"
+                raise
+            finally:
+                self._finish(status)
+
+    def start(self, engine: Engine) -> None:
+        """Open a new run, with its tags, parameters and config."""
+        config = executed_config(self.config)
+        tags = describe(config, self.bundle_root, engine, self.tags)
+        prefix = self.run_prefix or tags["bundle"]
+        self.run_name = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        self._calls, self._owner, self._sums = TrackerCalls(), engine, defaultdict(list)
+        self._before = {path: _stamp(path) for path, _ in self._artifacts()}
+        _open[self._key] = self
+        new = self.uri.startswith("sqlite:") and not (self.output_dir / "mlruns.db").exists()
+        self._calls(lambda: self._connect(tags), allowance=_MAKING_A_STORE if new else 0)
+        if self.cur_run is not None:
+            engine.state.tracking_run = self.cur_run.info.run_id
+            self._send(lambda: self._log_config(config, engine))
+
+    def iteration_completed(self, engine: Engine) -> None:
+        """Add the loss and the learning rate to the means of the epoch."""
+        leader = _open.get(self._key)
+        if leader is None or _is_evaluator(engine, leader):
+            return
+        values = losses(engine.state.output)
+        groups = getattr(getattr(engine, "optimizer", None), "param_groups", ())
+        rates = {f"learning_rate{f'_{i}' if i else ''}": float(group["lr"]) for i, group in enumerate(groups)}
+        for name, value in {**values, **rates}.items():
+            leader._sums[f"train/{name}"].append(value)
+        if self.log_every and engine.state.iteration % self.log_every == 0:
+            entries = {f"train/iteration_{name}": value for name, value in values.items()}
+            leader._send(lambda: leader._log_metrics(entries, engine.state.iteration))
+
+    def epoch_completed(self, engine: Engine) -> None:
+        """Log the metrics, and a trainer's means, with the trainer's epoch as step."""
+        leader = _open.get(self._key)
+        if leader is None:
+            return
+        evaluator = _is_evaluator(engine, leader)
+        entries = scalars(engine.state.metrics, "val/" if evaluator else "train/")
+        if not evaluator:
+            entries |= {name: sum(values) / len(values) for name, values in leader._sums.items()}
+            leader._sums.clear()
+        if entries:
+            leader._send(lambda: leader._log_metrics(entries, leader._owner.state.epoch))
