@@ -1,4 +1,4 @@
-"""The command line: what the stock MONAI client lacks."""
+"""The command line: what the stock MONAI client lacks. Commands import what they need: listing must not load torch."""
 
 from __future__ import annotations
 

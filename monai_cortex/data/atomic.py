@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from monai_cortex.errors import ResourceError
+from monai_cortex.errors import ConfigError, ResourceError
 
 __all__ = ["atomic_folder", "atomic_path", "clear_partials", "sha256", "write_json"]
 
@@ -64,10 +64,19 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool = True) -> Iter
         The staging folder, empty. On any exception it is removed and ``path`` is left as it was.
 
     Raises:
+        ConfigError: ``path`` is a file.
         ResourceError: the disk or the quota is full.
     """
     path = Path(path)
     staging = _beside(path)
+    if path.exists() and not path.is_dir():
+        raise ConfigError(
+            "a file has the name of the results folder",
+            file=path,
+            found="a file",
+            expected="a folder or nothing",
+            remedy="move the file away, or choose another output folder",
+        )
     try:
         with _full_disk_named(path):
             staging.mkdir(parents=True)
@@ -130,15 +139,14 @@ def _flush(path: Path) -> None:
 
 
 def _publish(staging: Path, path: Path, replace: bool) -> None:
-    if not replace and path.is_dir():
-        return
     old = _beside(path)
-    with suppress(FileNotFoundError):
-        os.rename(path, old)
+    if replace:
+        with suppress(FileNotFoundError):
+            os.rename(path, old)
     try:
         os.rename(staging, path)
     except OSError:
-        if not path.exists() and old.exists():
+        if old.exists() and not path.exists():
             os.rename(old, path)
         if replace or not path.is_dir():
             raise

@@ -160,7 +160,7 @@ def _read_mask(path: str, image: Volume, subject: str) -> NDArray[np.bool_]:
             remedy="resample the mask to the image",
         )
     values = np.unique(mask.values)
-    if len(values) > 2 or values[0] < 0 or (len(values) == 2 and values[0] != 0):
+    if values[0] < 0 or not set(values[:-1]) <= {0}:
         raise InputFileError(
             "the mask is not binary",
             file=path,

@@ -25,6 +25,7 @@ _AXES, _MRTRIX_COLUMNS = 3, 4
 _DEVIATION = 0.01
 _EXACT = 1e-4
 _SMALL_UNITS = 20.0
+_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +188,9 @@ def _check_bvalues(table: _Table, threshold: float) -> None:
     b = table.b
     largest, smallest = b.max(), b.min()
     if smallest < 0:
-        raise table.error(table.bval, "negative b-values", f"{smallest:g} in {_volumes(b < 0)}", "0 or more s/mm^2")
+        raise table.error(
+            table.bval, "negative b-values", f"{smallest:g} in {_volumes(np.asarray(b < 0))}", "0 or more s/mm^2"
+        )
     if 0 < largest < _SMALL_UNITS:
         remedy = "multiply b-values in ms/um^2 by 1000"
         raise table.error(table.bval, "b-values in wrong units", f"largest b = {largest:g}", "s/mm^2", remedy)
@@ -210,7 +213,8 @@ def _check_bvalues(table: _Table, threshold: float) -> None:
 
 
 def _check_norms(table: _Table, norms: NDArray[np.float64], weighted: NDArray[Any]) -> None:
-    if (zero := weighted & (norms == 0)).any():
+    zero: NDArray[Any] = weighted & (norms == 0)
+    if zero.any():
         raise table.error(table.bvec, "weighted volumes with a zero vector", _volumes(zero), "a unit vector each")
     off = np.where(weighted, abs(norms - 1), 0)
     if off.max() > _DEVIATION:
@@ -227,5 +231,5 @@ def _check_norms(table: _Table, norms: NDArray[np.float64], weighted: NDArray[An
 def _volumes(bad: NDArray[Any]) -> str:
     """Numbers of the first few volumes concerned, counted from 0."""
     index = np.flatnonzero(bad)
-    more = f" and {len(index) - 5} more" if len(index) > 5 else ""
-    return f"volume {', '.join(map(str, index[:5]))}{more}"
+    more = f" and {len(index) - _SHOWN} more" if len(index) > _SHOWN else ""
+    return f"volume {', '.join(map(str, index[:_SHOWN]))}{more}"

@@ -20,8 +20,8 @@ _HEAD = 1024
 _GZIP = b"\x1f\x8b"
 # A gzip wrapper around the stream, so that zlib verifies CRC and length.
 _WBITS = 31
-# Deflate expands at most 1032 times, so that one chunk never takes more than 34 MB.
-_CHUNK = 1 << 15
+# Deflate expands at most 1032 times, so that one chunk never becomes more than 17 MB.
+_CHUNK = 1 << 14
 
 
 class Content(NamedTuple):

@@ -149,7 +149,8 @@ def _load(path: Path, layout: Layout, subject: str) -> NDArray[np.float32]:
     try:
         if need > limit:
             raise MemoryError
-        proxy: Any = ArrayProxy(str(path), (layout.shape, layout.dtype, layout.offset, layout.slope, layout.intercept))
+        kind: Any = ArrayProxy
+        proxy = kind(str(path), (layout.shape, layout.dtype, layout.offset, layout.slope, layout.intercept))
         with np.errstate(over="ignore", invalid="ignore"):
             # A copy: an uncompressed file would stay mapped, and change under the caller's hands.
             return np.array(np.asarray(proxy, dtype=np.float32), order="C")

@@ -80,7 +80,7 @@ class _Header:
         code = int(self.fields["datatype"])
         try:
             dtype: np.dtype[Any] = self.fields.get_data_dtype()
-        except HeaderDataError:
+        except (HeaderDataError, KeyError):
             self.refuse("unknown data type (dtype)", f"NIfTI data type code {code}", "a real or integer type")
         if dtype.kind not in "iuf":
             self.refuse(
@@ -126,8 +126,11 @@ class _Header:
         return self._in_millimeters(chosen)
 
     def _qform(self) -> NDArray[np.float64] | None:
+        if self.fields["pixdim"][0] == 0:  # the format's default, 1
+            self.fields["pixdim"][0] = 1
         try:
-            return np.asarray(self.fields.get_qform(), np.float64)
+            with np.errstate(invalid="ignore"):
+                return np.asarray(self.fields.get_qform(), np.float64)
         except (HeaderDataError, ValueError):
             return np.full((4, 4), np.nan)
 

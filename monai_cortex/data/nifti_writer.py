@@ -71,7 +71,7 @@ def _cast(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.round(values).astype(dtype)
 
 
-def _image(values: NDArray[Any], affine: NDArray[np.float64], intent: str) -> Any:
+def _image(values: NDArray[Any], affine: NDArray[np.float64], intent: str) -> Any:  # noqa: ANN401
     kind: Any = nib.Nifti1Image
     image = kind(values, affine)
     image.set_sform(affine, 1)

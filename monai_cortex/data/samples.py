@@ -22,7 +22,7 @@ _SMALL_64D = {
     "source": "dipy.data.get_fnames('small_64D'), shipped inside the dipy package",
     "license": "BSD-3-Clause",
     "citation": "Garyfallidis et al., Front. Neuroinform. 8:8, 2014, doi:10.3389/fninf.2014.00008",
-    "content": "brain diffusion MRI, a crop of 10 x 10 x 10 voxels of 2 mm, one b = 0 and 64 volumes near b = 1000 s/mm^2",
+    "content": "brain diffusion MRI, 10 x 10 x 10 voxels of 2 mm, one volume at b = 0 and 64 near b = 1000 s/mm^2",
     "orientation": "dipy's vectors are along voxel axes; the affine mirrors, so that FSL stores the same numbers",
 }
 
@@ -87,7 +87,7 @@ def _write_small_64d(folder: Path) -> None:
 
 def _dipy_files(name: str) -> tuple[str, str, str]:
     try:
-        from dipy.data import get_fnames
+        from dipy.data import get_fnames  # noqa: PLC0415 (optional, and slow to import)
     except ImportError as error:
         raise ConfigError(
             "the sample data are in a package that is not installed",

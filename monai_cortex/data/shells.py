@@ -15,7 +15,7 @@ class Shells(NamedTuple):
 
     values: NDArray[np.float64]
     """Mean b-value of each shell in s/mm^2, ascending, exactly 0 for the unweighted one, ``(S,)``."""
-    index: NDArray[np.int64]
+    shell: NDArray[np.int64]
     """Number of each volume's shell, ``(N,)``."""
 
 
@@ -36,7 +36,7 @@ def find_shells(bvalues: ArrayLike, tolerance: float = 80.0, *, b0_threshold: fl
     if b.ndim != 1 or not b.size or not (b >= 0).all() or not np.isfinite(b).all():
         raise ValueError(f"need N finite b-values of at least 0, got {b.tolist()}; check the gradient table.")
     order = np.argsort(b, kind="stable")
-    index, values, members = np.empty(len(b), np.int64), list[float](), list[float]()
+    shell, values, members = np.empty(len(b), np.int64), list[float](), list[float]()
     for volume in order:
         value = 0.0 if b[volume] <= b0_threshold else float(b[volume])
         if not members or _opens(value, members, tolerance):
@@ -44,8 +44,8 @@ def find_shells(bvalues: ArrayLike, tolerance: float = 80.0, *, b0_threshold: fl
             members = []
         members.append(value)
         values[-1] = float(np.mean(members))
-        index[volume] = len(values) - 1
-    return Shells(np.array(values), index)
+        shell[volume] = len(values) - 1
+    return Shells(np.array(values), shell)
 
 
 def _opens(value: float, members: list[float], tolerance: float) -> bool:

@@ -28,7 +28,7 @@ def read_table(
     """
     lines = [line.strip() for line in read_text(path, subject).splitlines()]
     comments = [line.lstrip("# ") for line in lines if line.startswith("#")]
-    rows = []
+    rows: list[list[float]] = []
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):
             rows.append(_numbers(line, number, not rows, kind, path, subject))

@@ -90,7 +90,7 @@ def _evaluate(directions: Tensor, coefficients: Tensor, degree: int) -> Tensor:
 
 
 def _climb(directions: Tensor, coefficients: Tensor, degree: int, steps: int = 4) -> Tensor:
-    """Newton steps in the tangent plane, gradient steps where the function is not concave."""
+    """Newton steps in the tangent plane, from maxima on the grid; none where the function is not concave."""
     reach = 1.0 / _NSIDE
     plane = torch.tensor([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, -1]], dtype=torch.float64) * _STEP
     for _ in range(steps):
@@ -106,8 +106,7 @@ def _climb(directions: Tensor, coefficients: Tensor, degree: int, steps: int = 4
             [xy * gradient[..., 1] - yy * gradient[..., 0], xy * gradient[..., 0] - xx * gradient[..., 1]], -1
         )
         newton = newton / torch.where(concave, determinant, 1.0)[..., None]
-        uphill = torch.nn.functional.normalize(gradient, dim=-1) * reach / 2
-        move = torch.where(concave[..., None], newton, uphill)
+        move = torch.where(concave[..., None], newton, 0.0)
         move = move * (reach / move.norm(dim=-1, keepdim=True).clamp_min(reach))
         directions = torch.nn.functional.normalize(directions + (move[..., None, :] @ frame)[..., 0, :], dim=-1)
     return directions

@@ -1,0 +1,47 @@
+"""Handlers for ignite engines: tracking, checkpoints, stops, reports; each is imported when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checkpoint import CheckpointWriter, ResumeTraining
+    from .deconvolution_writer import DeconvolutionWriter
+    from .mlflow_run import MLflowRun, ui_line
+    from .nonfinite import StopOnNonFinite
+    from .plain_errors import plain_errors
+    from .run_report import RunReport
+    from .seed import SeedEpochs, seed_everything, start_session
+    from .subject_writer import SubjectWriter
+    from .training_history import TrainingHistory
+    from .weights import load_weights
+
+# MONAI's handlers import mlflow, which decides about its telemetry at that moment.
+for _switch in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ.setdefault(_switch, "true")
+
+_HOMES = {
+    "CheckpointWriter": "checkpoint",
+    "DeconvolutionWriter": "deconvolution_writer",
+    "MLflowRun": "mlflow_run",
+    "ResumeTraining": "checkpoint",
+    "RunReport": "run_report",
+    "SeedEpochs": "seed",
+    "StopOnNonFinite": "nonfinite",
+    "SubjectWriter": "subject_writer",
+    "TrainingHistory": "training_history",
+    "load_weights": "weights",
+    "plain_errors": "plain_errors",
+    "seed_everything": "seed",
+    "start_session": "seed",
+    "ui_line": "mlflow_run",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

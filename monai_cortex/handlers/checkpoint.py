@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from monai.utils import get_seed
 from torch import nn
 
+from monai_cortex.data import clear_partials
 from monai_cortex.errors import CheckpointError, CortexError, TrainingError
 from monai_cortex.handlers.checkpoint_file import plain_state, read_checkpoint, write_checkpoint
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
@@ -56,6 +57,8 @@ class CheckpointWriter:
 
     @contextmanager
     def _watched(self, engine: Engine) -> Iterator[None]:
+        for name in (self.path.name, "model.pt", "interrupted.pt"):
+            clear_partials(self.path.with_name(name))
         plain_state(self._content(engine))  # what cannot be stored should be known before the first epoch
         if not engine.has_event_handler(self._epoch, Events.EPOCH_COMPLETED):
             # Only now, to come after validation and the scheduler's step wherever they stand in the list of handlers.
@@ -144,7 +147,7 @@ class ResumeTraining:
         for name, part in parts.items():
             _restore(part, content[name], path)
         _continue(engine, content["trainer"])
-        engine.state.resumed_from = content.get("tracking_run")
+        engine.state.resumed_from = content.get("tracking_run")  # type: ignore[attr-defined]
         _log.info("resumed after epoch %d from %s", engine.state.epoch, path.name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import zipfile
 from collections import Counter, OrderedDict
@@ -16,11 +15,12 @@ import torch
 from torch import Tensor
 
 from monai_cortex.data import atomic_path
+from monai_cortex.data import sha256 as file_sha256
 from monai_cortex.errors import CheckpointError, ResourceError
 
 __all__ = ["plain_state", "read_checkpoint", "write_checkpoint"]
 
-_MAPPINGS = (OrderedDict, Counter)  # these survive; every other mapping is stored as a dict
+_MAPPINGS: tuple[type[dict], ...] = (OrderedDict, Counter)  # these survive; every other mapping is stored as a dict
 
 
 def plain_state(value: Any) -> Any:
@@ -39,7 +39,8 @@ def plain_state(value: Any) -> Any:
         return _plain_tensor(value)
     if isinstance(value, Mapping):
         items = {key: plain_state(part) for key, part in value.items()}
-        return type(value)(items) if type(value) in _MAPPINGS else items
+        kind = next((kind for kind in _MAPPINGS if isinstance(value, kind)), dict)
+        return kind(items)
     if isinstance(value, (list, tuple)):
         return [plain_state(part) for part in value] if isinstance(value, list) else tuple(map(plain_state, value))
     if isinstance(value, np.generic):
@@ -102,7 +103,7 @@ def read_checkpoint(path: str | Path, sha256: str | None = None) -> Any:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError("there is no checkpoint", file=path, remedy="check the path, or train first")
-    if sha256 is not None and (digest := _digest(path)) != sha256.lower():
+    if sha256 is not None and (digest := file_sha256(path)) != sha256.lower():
         raise _damaged(path, f"sha256 {digest}", f"sha256 {sha256}")
     if not path.stat().st_size:
         raise _damaged(path, "an empty file")
@@ -125,14 +126,6 @@ def _check_members(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if (name := archive.testzip()) is not None:
             raise ValueError(f"wrong checksum of {name}")
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _damaged(path: Path, found: str, expected: str = "a complete file written by torch.save") -> CheckpointError:

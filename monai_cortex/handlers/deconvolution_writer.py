@@ -67,18 +67,16 @@ class DeconvolutionWriter(SubjectWriter):
         }
 
     def _picture(self, item: Mapping[str, Any], affine: np.ndarray, metrics: Mapping[str, Any]) -> DeconvolutionResult:
-        dwi, shell = torch.as_tensor(item["dwi"]).cpu(), torch.as_tensor(item["shell"])
-        b0 = dwi[shell == 0].mean(0) * torch.as_tensor(item["scale"])[0].cpu()
         isotropic = item["csf"] if "csf" in self.tissues else None
         return DeconvolutionResult(
             subject=str(item["subject"]),
-            b0=b0.numpy(),
+            b0=np.asarray(item["b0"])[0],
             wmfod=np.asarray(item["wmfod"]),
             residual=np.asarray(item["residual"])[0] / 100,
             mask=np.asarray(item["mask"])[0] > 0,
             affine=affine,
             csf=None if isotropic is None else np.asarray(isotropic)[0],
-            metrics={"residual [% of b = 0]": round(metrics["residual_percent"], 2), "voxels": metrics["voxels"]},
+            metrics={"residual [% of b = 0 in white matter]": metrics["residual_percent"]},
         )
 
 
@@ -91,7 +89,7 @@ def _notes(item: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     tissue = {"units": "1, fraction of the response's signal", "convention": "coefficient of degree 0, orthonormal"}
     return {
         "shared": {
-            "sources": [Path(item[key]).name for key in ("dwi_file", "bval", "bvec") if key in item],
+            "sources": sorted(item["sources"].values()),
             "spatial_reference": "the scan's grid and RAS+ affine in mm",
             "software": f"monai_cortex {__version__}",
             "shells_s_per_mm2": [round(float(b)) for b in item["shells"]],

@@ -9,30 +9,39 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
+from mlflow.telemetry import set_telemetry_client
 from monai.engines import Evaluator
+from monai.handlers import MLFlowHandler
 from monai.utils import path_to_sqlite_uri
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.handlers.engine_output import losses, scalars
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
-from monai_cortex.handlers.privacy import flat_parameters, host_name, scrub
+from monai_cortex.handlers.privacy import flat_parameters, scrub
 from monai_cortex.handlers.run_description import describe, executed_config
-from monai_cortex.handlers.tracker_calls import TrackerCalls, quiet_tracker
-
-quiet_tracker()  # MONAI's handlers import mlflow
-
-from monai.handlers import MLFlowHandler  # noqa: E402
+from monai_cortex.handlers.stale_runs import close_stale_runs
+from monai_cortex.handlers.tracker_calls import TrackerCalls
 
 __all__ = ["MLflowRun", "ui_line"]
 
-_ARTIFACTS = {"figures/*.png": "figures", "report.html": None, "report.json": None, "metrics.json": None, "model.pt": None}
+_ARTIFACTS = {
+    "figures/*.png": "figures",
+    "report.html": None,
+    "report.json": None,
+    "metrics.json": None,
+    "model.pt": None,
+}
 _MAKING_A_STORE = 60.0  # seconds that creating the tables of a new database may take
 _UPLOAD = 1e6  # slowest upload in bytes per second that is waited for
+_LAST_WORD = 2.0  # seconds kept for closing a run whose tracker was lost
+_SQLITE = "sqlite:///"
 _BATCH = 100  # parameters that MLflow takes at once
 
 _open: dict[tuple[str, ...], MLflowRun] = {}  # runs of this process that engines may join
@@ -58,13 +67,14 @@ class MLflowRun(MLFlowHandler):
         tracking_uri: another store; ``MLFLOW_TRACKING_URI`` in the environment goes before it.
         experiment: name of the experiment.
         run_prefix: first part of the run's name; by default the bundle's name.
-        config: executed config: a dictionary, a ``ConfigParser``, or the path of a JSON file.
+        config: executed config: a dictionary, a ``ConfigParser``, or the path of a JSON file; by default what the
+            command line of ``python -m monai.bundle run`` names.
         tags: more tags.
         enabled: False does nothing at all.
         log_every: iterations between two entries of ``train/iteration_loss``; 0 for none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         output_dir: str | Path,
         bundle_root: str | Path = ".",
@@ -79,11 +89,15 @@ class MLflowRun(MLFlowHandler):
     ) -> None:
         # MLFlowHandler.__init__ opens the store, so it waits until there is a run: see _connect.
         self.output_dir, self.bundle_root = Path(output_dir).absolute(), Path(bundle_root)
-        self.uri = tracking_uri or path_to_sqlite_uri(self.output_dir / "mlruns.db")
+        self.uri = _store(tracking_uri) or path_to_sqlite_uri(self.output_dir / "mlruns.db")
         self.experiment_name, self.run_prefix = experiment, run_prefix
         self.config, self.tags, self.enabled, self.log_every = config, tags, enabled, log_every
-        self.cur_run = None
+        self.cur_run: Any = None
+        self.experiment: Any = None
         self._key = (str(self.output_dir), self.uri, experiment)
+        self._calls, self._owner = TrackerCalls(), Engine(lambda *_: None)
+        self._sums: dict[str, list[float]] = defaultdict(list)
+        self._before: dict[Path, tuple[int, int]] = {}
 
     def attach(self, engine: Engine) -> None:
         """Record the runs of an engine; an engine that is recorded already is left as it is."""
@@ -103,8 +117,8 @@ class MLflowRun(MLFlowHandler):
             return
         status = "FAILED"
         with orderly_termination(engine):
-            self.start(engine)
             try:
+                self.start(engine)
                 yield
                 status = "FAILED" if engine.last_event_name == Events.EXCEPTION_RAISED else "FINISHED"
             except (KeyboardInterrupt, SystemExit):
@@ -115,17 +129,18 @@ class MLflowRun(MLFlowHandler):
 
     def start(self, engine: Engine) -> None:
         """Open a new run, with its tags, parameters and config."""
+        self._calls, self._owner, self.cur_run = TrackerCalls(), engine, None
+        self._sums.clear()
+        self._before = {path: _stamp(path) for path, _ in self._artifacts()}
+        _open[self._key] = self
         config = executed_config(self.config)
         tags = describe(config, self.bundle_root, engine, self.tags)
         prefix = self.run_prefix or tags["bundle"]
         self.run_name = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-        self._calls, self._owner, self._sums = TrackerCalls(), engine, defaultdict(list)
-        self._before = {path: _stamp(path) for path, _ in self._artifacts()}
-        _open[self._key] = self
-        new = self.uri.startswith("sqlite:") and not (self.output_dir / "mlruns.db").exists()
+        new = self.uri.startswith(_SQLITE) and not Path(self.uri.removeprefix(_SQLITE)).exists()
         self._calls(lambda: self._connect(tags), allowance=_MAKING_A_STORE if new else 0)
         if self.cur_run is not None:
-            engine.state.tracking_run = self.cur_run.info.run_id
+            engine.state.tracking_run = self.cur_run.info.run_id  # type: ignore[attr-defined]
             self._send(lambda: self._log_config(config, engine))
 
     def iteration_completed(self, engine: Engine) -> None:
@@ -154,3 +169,69 @@ class MLflowRun(MLFlowHandler):
             leader._sums.clear()
         if entries:
             leader._send(lambda: leader._log_metrics(entries, leader._owner.state.epoch))
+
+    def _connect(self, tags: Mapping[str, str]) -> None:
+        set_telemetry_client()  # none, also where mlflow was imported before the environment said so
+        super().__init__(self.uri, experiment_name=self.experiment_name, run_name=self.run_name)
+        self._set_experiment()
+        close_stale_runs(self.client, {run.cur_run.info.run_id for run in _open.values() if run.cur_run is not None})
+        self.cur_run = self.client.create_run(self.experiment.experiment_id, run_name=self.run_name, tags=dict(tags))
+
+    def _log_config(self, config: Mapping[str, Any], engine: Engine) -> None:
+        parameters = {name: str(getattr(engine.state, name, None)) for name in self.default_tracking_params}
+        rows = list({**parameters, **flat_parameters(config)}.items())
+        for start in range(0, len(rows), _BATCH):
+            self._log_params(dict(rows[start : start + _BATCH]))
+        if config:
+            self.client.log_text(self.cur_run.info.run_id, json.dumps(scrub(config), indent=2), "config.json")
+
+    def _resumed(self, engine: Engine) -> None:
+        leader, run = _open.get(self._key), getattr(engine.state, "resumed_from", None)
+        if leader is not None and run is not None:
+            leader._send(lambda: leader.client.set_tag(leader.cur_run.info.run_id, "resumed_from", run))
+
+    def _send(self, action: Callable[[], object], allowance: float = 0.0) -> None:
+        if self.cur_run is None:  # the store could not be opened
+            self._calls.undelivered += 1
+        else:
+            self._calls(action, allowance)
+
+    def _artifacts(self) -> Iterator[tuple[Path, str | None]]:
+        for pattern, folder in _ARTIFACTS.items():
+            yield from ((path, folder) for path in sorted(self.output_dir.glob(pattern)) if path.is_file())
+
+    def _finish(self, status: str) -> None:
+        _open.pop(self._key, None)
+        for path, folder in self._artifacts():
+            if status == "FINISHED" or self._before.get(path) != _stamp(path):
+                upload = partial(self._upload, path, folder)
+                self._send(upload, allowance=path.stat().st_size / _UPLOAD)
+        self.run_finish_status = status
+        self._calls.patience = max(self._calls.patience, _LAST_WORD)
+        self._send(self.close)
+
+    def _upload(self, path: Path, folder: str | None) -> None:
+        self.client.log_artifact(self.cur_run.info.run_id, str(path), folder)
+
+
+def ui_line(output_dir: str | Path) -> str:
+    """The command that shows the runs of an output folder in a browser."""
+    return f"mlflow ui --backend-store-uri {path_to_sqlite_uri(Path(output_dir).absolute() / 'mlruns.db')}"
+
+
+def _store(uri: str | None) -> str | None:
+    """The tracking URI that is asked for, by environment or argument."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or uri
+    if uri and ("://" not in uri or uri.startswith("file:")):
+        found, remedy = uri, "give sqlite:///FOLDER/mlruns.db, a server's address, or nothing"
+        raise ConfigError("MLflow keeps no runs in plain folders", found=found, expected="a database", remedy=remedy)
+    return uri
+
+
+def _is_evaluator(engine: Engine, leader: MLflowRun) -> bool:
+    return isinstance(engine, Evaluator) or engine is not leader._owner
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size

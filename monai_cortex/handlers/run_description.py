@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 from monai.utils import get_seed
 
 from monai_cortex.handlers.privacy import data_name, host_name, scrub
+from monai_cortex.handlers.running_config import running_config
 
 __all__ = ["describe", "executed_config", "git_revision"]
 
@@ -26,8 +27,11 @@ def executed_config(config: Mapping[str, Any] | ConfigParser | str | Path | None
     """The config as a dictionary.
 
     Args:
-        config: a dictionary, a parser, or the path of a JSON file that may not exist.
+        config: a dictionary, a parser, or the path of a JSON file that may not exist; None is what the command line
+            says, see :func:`running_config`.
     """
+    if config is None:
+        config = running_config()
     if isinstance(config, ConfigParser):
         config = config.get()
     elif isinstance(config, (str, Path)):

@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 
 from monai_cortex import __version__
 from monai_cortex.data import atomic_path, read_metadata, write_json
+from monai_cortex.handlers.run_description import git_revision
 from monai_cortex.handlers.training_history import TrainingHistory
 from monai_cortex.visualize import (
     Block,
@@ -32,6 +33,7 @@ from monai_cortex.visualize import (
 __all__ = ["RunReport"]
 
 _PICTURES = 12  # subjects shown; all are in the tables
+_UNITS = {"_s_per_mm2": "s/mm\u00b2", "_percent": "%", "_degree": "degree", "_mm": "mm", "_s": "s"}
 
 
 class RunReport:
@@ -79,14 +81,12 @@ class RunReport:
         write_json(self.output_dir / "report.json", record | {"subjects": subjects, "metrics": metrics})
         report = Report(
             title=metadata["name"],
-            summary=[
-                Facts({"subjects": len(subjects), "training steps": len(history), "time [s]": seconds, **metrics})
-            ],
+            summary=[Facts(_summary(subjects, history) | {"time [s]": seconds} | _headed(metrics))],
             inputs=_inputs(subjects),
             method=[metadata["description"], metadata["intended_use"]],
             results=[*self._training(history), *self._results(subjects)],
             checks=self._checks(subjects),
-            reproduction=Reproduction(self.command, _versions(), self.seed),
+            reproduction=Reproduction(self.command, _versions(), self.seed, git_revision()),
             citations=[Citation(text) for text in metadata["references"]],
         )
         with atomic_path(self.output_dir / "report.html") as path:
@@ -97,7 +97,7 @@ class RunReport:
 
     def _checks(self, subjects: Sequence[Mapping[str, Any]]) -> list[Check]:
         return [
-            Check(f"{row['subject']}: {name}", row[name] <= limit, f"{row[name]:g}, limit {limit:g}")
+            Check(f"{row['subject']}: {_heading(name)}", row[name] <= limit, f"{row[name]:g}, at most {limit:g}")
             for row in subjects
             for name, limit in self.limits.items()
         ]
@@ -113,19 +113,36 @@ class RunReport:
         return [Picture(picture, "Loss, its unweighted terms and the learning rate against the step.", "loss curves")]
 
     def _results(self, subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
-        numbers = [name for name in (subjects[0] if subjects else {}) if isinstance(subjects[0][name], int | float)]
-        table = Table(["subject", *numbers], [[s["subject"], *(s[name] for name in numbers)] for s in subjects])
-        pictures = [self._picture(str(s["subject"])) for s in subjects[:_PICTURES]]
-        return [table, *pictures] if subjects else []
+        if not subjects:
+            return []
+        # One row a quantity: a report is read for few subjects, and their numbers are many.
+        numbers = [name for name, value in subjects[0].items() if isinstance(value, int | float)]
+        rows = [[_heading(name), *(f"{row[name]:g}" for row in subjects)] for name in numbers]
+        table = Table(["quantity", *(row["subject"] for row in subjects)], rows)
+        return [table, *(self._picture(str(row["subject"])) for row in subjects[:_PICTURES])]
 
     def _picture(self, subject: str) -> Picture:
         return Picture((self.output_dir / subject / "qc.png").read_bytes(), f"Subject {subject}.", f"maps of {subject}")
 
 
 def _inputs(subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
-    texts = [name for name in (subjects[0] if subjects else {}) if isinstance(subjects[0][name], list | dict)]
-    rows = [[s["subject"], *(_text(s[name]) for name in texts)] for s in subjects]
-    return [Table(["subject", *texts], rows)] if subjects else ["Training data; see the parameters of the run."]
+    if not subjects:
+        return ["Training data; see the parameters of the run."]
+    texts = [name for name, value in subjects[0].items() if isinstance(value, list | dict)]
+    rows = [[row["subject"], *(_text(row[name]) for name in texts)] for row in subjects]
+    return [Table(["subject", *map(_heading, texts)], rows)]
+
+
+def _heading(name: str) -> str:
+    """Name with its unit in brackets: ``residual_percent`` is "residual [%]"."""
+    for suffix, unit in _UNITS.items():
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix).replace('_', ' ')} [{unit}]"
+    return name.replace("_", " ")
+
+
+def _headed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {_heading(name): value for name, value in values.items()}
 
 
 def _summary(subjects: Sequence[object], history: Sequence[object]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-__all__ = ["TrackerCalls", "quiet_tracker"]
+__all__ = ["TrackerCalls"]
 
 _log = logging.getLogger(__name__)
 _ENVIRONMENT = {
@@ -18,16 +18,11 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
 }
 T = TypeVar("T")
 
-
-def quiet_tracker() -> None:
-    """Set short waits and switch telemetry off in the environment; to be called before mlflow is imported."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
 
 
 class TrackerCalls:

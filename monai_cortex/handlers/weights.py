@@ -17,6 +17,7 @@ __all__ = ["bare_network", "first_nonfinite", "fit_weights", "load_weights"]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = ("network", "model", "state_dict")
+_EXAMPLES = 3
 _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and torch.compile
 
 
@@ -110,4 +111,5 @@ def _require_fit(name: str, own: Tensor, given: Tensor, path: str | Path) -> Non
 
 def _some(names: Any) -> str:
     chosen = sorted(map(str, names))
-    return (", ".join(chosen[:3]) + (", ..." if len(chosen) > 3 else "")) or "none"
+    shown = chosen[:_EXAMPLES]
+    return ", ".join(shown + ["..."] * (len(chosen) > len(shown))) or "none"

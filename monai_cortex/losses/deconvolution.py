@@ -66,7 +66,7 @@ class DeconvolutionLoss(nn.Module):
         self.latest: dict[str, Tensor] = {}  # unweighted terms of the last call, for the record
         self.weights = DeconvolutionTerms(*(torch.tensor(w) for w in (1.0, non_negativity, sparsity, total_variation)))
         sampling = real_harmonics(hemispheric_graph(nside).directions, degree, even=True)
-        self.register_buffer("sampling", sampling.to(torch.get_default_dtype()), persistent=False)
+        self.register_buffer("sampling", sampling, persistent=False)
 
     def terms(self, prediction: Tensor, target: Mapping[str, Tensor]) -> DeconvolutionTerms:
         """Terms before weighting, shapes as in the class."""
@@ -77,7 +77,7 @@ class DeconvolutionLoss(nn.Module):
         measured = (design != 0).any(-1).sum(1)
         signal = torch.einsum("bgn,bnijk->bgijk", design, prediction)
         residual = (signal - dwi).square().sum(1) / measured.view(-1, 1, 1, 1)
-        amplitude = torch.einsum("vn,np->vp", self.sampling, fibers.movedim(1, 0)[:, inside])
+        amplitude = torch.einsum("vn,np->vp", self.sampling.to(fibers), fibers.movedim(1, 0)[:, inside])
         return DeconvolutionTerms(
             reconstruction=residual[inside].mean(),
             non_negativity=amplitude.clamp_max(0).square().mean(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from monai.transforms import MapTransform, Transform
 from monai_cortex.data import DiffusionScan, find_shells, read_diffusion
 
 __all__ = ["LoadDiffusion", "LoadDiffusionD", "LoadDiffusionDict", "LoadDiffusiond"]
+
+
+_FILES = ("dwi", "bval", "bvec", "mask")
 
 
 class LoadDiffusion(Transform):
@@ -33,8 +37,10 @@ class LoadDiffusiond(MapTransform):
     """Dictionary version of :class:`LoadDiffusion`.
 
     Reads the files that ``dwi``, ``bval``, ``bvec`` and, where present, ``mask`` name. Puts the signal
-    ``(N, I, J, K)`` under ``keys`` and adds ``mask`` ``(1, I, J, K)``, ``affine`` ``(4, 4)`` in mm, ``bvalues``
-    ``(N,)`` in s/mm^2, ``directions`` ``(N, 3)`` in world axes, ``shells`` ``(S,)`` in s/mm^2 and ``shell`` ``(N,)``.
+    ``(N, I, J, K)`` under ``keys`` and adds ``mask`` and ``b0`` (the mean at
+    b = 0) ``(1, I, J, K)``, ``affine`` ``(4, 4)`` in mm, ``bvalues``
+    ``(N,)`` in s/mm^2, ``directions`` ``(N, 3)`` in world axes, ``shells`` ``(S,)`` in s/mm^2, ``shell`` ``(N,)``, and
+    ``sources``, the files' names.
 
     Args:
         keys: the key of the image, normally ``dwi``.
@@ -53,8 +59,11 @@ class LoadDiffusiond(MapTransform):
         for key in self.key_iterator(data):
             scan = self.transform(data)
             values, shell = find_shells(scan.table.bvalues)
+            signal = torch.as_tensor(scan.signal)
             result |= {
-                key: torch.as_tensor(scan.signal),
+                key: signal,
+                "b0": signal[torch.as_tensor(shell) == 0].mean(0, keepdim=True),
+                "sources": {name: f"{scan.subject}/{Path(data[name]).name}" for name in _FILES if name in data},
                 "mask": torch.as_tensor(scan.mask)[None].float(),
                 "affine": torch.as_tensor(scan.affine),
                 "bvalues": torch.as_tensor(scan.table.bvalues),

@@ -54,9 +54,9 @@ class HemisphericalConv(nn.Module):
             raise ValueError(f"kernel_size must be 1 or 3 voxels, got {kernel_size}.")
         if terms < 1:
             raise ValueError(f"terms counts the polynomials from T_0 on and must be at least 1, got {terms}.")
-        operator = graph.operator.to(torch.get_default_dtype())
-        sparse = len(operator) > _DENSE_VERTICES
-        self.register_buffer("operator", operator.to_sparse() if sparse else operator, persistent=False)
+        # Kept in float64 and rounded where it is applied: a layer turned to double is then exact.
+        sparse = len(graph.laplacian) > _DENSE_VERTICES
+        self.register_buffer("operator", graph.operator.to_sparse() if sparse else graph.operator, persistent=False)
         self.spherical_weight = nn.Parameter(torch.empty(out_channels, in_channels, terms))
         nn.init.normal_(self.spherical_weight, std=(2 / (in_channels * terms)) ** 0.5)
         self.register_parameter("spatial_weight", None)
@@ -71,7 +71,7 @@ class HemisphericalConv(nn.Module):
         features = x if self.spatial_weight is None else radial_sums(x)
         features = features.reshape(vertices * batch, -1, space[0] * space[1] * space[2])
         series = [weight @ features for weight in self._weights()]
-        y = clenshaw(self.operator, [c.reshape(vertices, -1) for c in series])
+        y = clenshaw(self.operator.to(x.dtype), [c.reshape(vertices, -1) for c in series])
         y = y.reshape(vertices, batch, -1, *space) + self.bias.view(-1, 1, 1, 1)
         return y.movedim(0, 2)
 

@@ -19,8 +19,8 @@ class SphericalDeconvolver(nn.Module):
     """Put the shells on the sphere, run a network there, read the tissues off it.
 
     The network sees one map for each shell and gives one for each tissue, made non-negative by a softplus that turns
-    zero into the uniform distribution of unit mass. White matter
-    is fitted by even harmonics; an isotropic tissue is the mean of its map.
+    zero into the uniform distribution of unit mass. White matter is fitted by even harmonics; an isotropic tissue is
+    the mean of its map.
 
     Args:
         network: maps ``(B, shells, V, I, J, K)`` to ``(B, 1 + isotropic, V, I, J, K)``, such as ``HemisphericalUNet``.
@@ -63,16 +63,13 @@ class SphericalDeconvolver(nn.Module):
             )
         self.network = network
         self.isotropic = isotropic
-        dtype = torch.get_default_dtype()
-        sampling = real_harmonics(directions, input_degree, even=True).to(dtype)
-        readout = fit_matrix(directions, degree, regularization=0).to(dtype)
-        self.register_buffer("sampling", sampling, persistent=False)
-        self.register_buffer("readout", readout, persistent=False)
+        self.register_buffer("sampling", real_harmonics(directions, input_degree, even=True), persistent=False)
+        self.register_buffer("readout", fit_matrix(directions, degree, regularization=0), persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         shells = features.unflatten(1, (-1, self.sampling.shape[1]))
         # Vertices first in memory, as the layers want them.
-        signal = torch.einsum("vn,bsnijk->vbsijk", self.sampling, shells).movedim(0, 2)
+        signal = torch.einsum("vn,bsnijk->vbsijk", self.sampling.to(shells), shells).movedim(0, 2)
         tissues = nn.functional.softplus(self.network(signal) + _UNIFORM)
-        fibers = torch.einsum("nv,bvijk->bnijk", self.readout, tissues[:, 0])
+        fibers = torch.einsum("nv,bvijk->bnijk", self.readout.to(tissues), tissues[:, 0])
         return torch.cat([fibers, math.sqrt(4 * math.pi) * tissues[:, 1:].mean(2)], 1)

@@ -1,0 +1,85 @@
+import gzip
+import pickle
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from monai_cortex.errors import CortexError
+
+LAS = np.array([[-2.0, 0, 0, 30], [0, 2, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1]])
+
+
+@pytest.fixture
+def affine():
+    return LAS.copy()
+
+
+@pytest.fixture
+def values():
+    """Voxels with four different edges, so that no two axes can be mistaken for each other."""
+    return np.random.default_rng(0).normal(100, 20, (4, 5, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def nifti(tmp_path, values):
+    """Write a NIfTI-1 file byte by byte, so that its header may lie; `edit` changes the header's fields."""
+
+    def write(name="image.nii.gz", voxels=values, edit=None, edit_bytes=None, **fields):
+        header = nib.Nifti1Header(endianness="<")
+        header.set_data_dtype(voxels.dtype)
+        header.set_data_shape(voxels.shape)
+        header.set_sform(LAS, 1)
+        header["vox_offset"], header["magic"], header["xyzt_units"] = 352, b"n+1", 2
+        header["pixdim"][1:4] = 2, 2, 3
+        for field, value in fields.items():
+            header[field] = value
+        if edit is not None:
+            edit(header)
+        content = header.binaryblock + bytes(4) + voxels.astype(voxels.dtype.newbyteorder("<")).tobytes(order="F")
+        content = content if edit_bytes is None else edit_bytes(content)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def refused():
+    """Call, and expect an error of exactly this class that keeps the contract and holds these words."""
+
+    def check(kind, call, *words):
+        with pytest.raises(CortexError) as caught:
+            call()
+        error, text = caught.value, str(caught.value)
+        assert type(error) is kind, text
+        for word in words:
+            assert str(word) in text
+        assert len(text.splitlines()) <= 5
+        assert "remedy: " in text
+        assert str(pickle.loads(pickle.dumps(error))) == text
+        return error
+
+    return check
+
+
+@pytest.fixture
+def subject(tmp_path, nifti):
+    """Write one valid subject: 2 volumes at b = 0, 8 at 1000; returns its folder."""
+
+    def write(name="sub-1", voxels=None, mask=None):
+        rng = np.random.default_rng(1)
+        voxels = rng.uniform(50, 100, (4, 5, 6, 10)).astype(np.float32) if voxels is None else voxels
+        nifti(f"{name}/dwi.nii.gz", voxels)
+        if mask is not None:
+            nifti(f"{name}/mask.nii.gz", mask)
+        vectors = rng.normal(size=(10, 3))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors[:2] = 0
+        np.savetxt(tmp_path / name / "dwi.bval", [[0.0, 5.0, *[1000.0] * 8]])
+        np.savetxt(tmp_path / name / "dwi.bvec", vectors.T, fmt="%.12f")
+        return tmp_path / name
+
+    return write
