@@ -23,20 +23,23 @@ _GRID_GAP = 0.1
 
 
 class DiffusionScan(NamedTuple):
-    """A scan of N volumes."""
+    """A scan of N volumes.
+
+    Args:
+        signal: ``(N, I, J, K)``, in the scanner's unit.
+        affine: voxel indices to RAS+ world coordinates in mm, ``(4, 4)``.
+        table: b-values and world directions of the volumes.
+        mask: voxels to use, ``(I, J, K)``.
+        subject: identifier.
+        nonfinite: number of voxels taken out of the mask because a volume is NaN or infinite there.
+    """
 
     signal: NDArray[np.float32]
-    """``(N, I, J, K)``, in the scanner's unit."""
     affine: NDArray[np.float64]
-    """Voxel indices to RAS+ world coordinates in mm, ``(4, 4)``."""
     table: GradientTable
-    """b-values and world directions of the volumes."""
     mask: NDArray[np.bool_]
-    """Voxels to use, ``(I, J, K)``."""
     subject: str
-    """Identifier."""
     nonfinite: int = 0
-    """Number of voxels taken out of the mask because a volume is NaN or infinite there."""
 
 
 def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> DiffusionScan:
@@ -68,7 +71,7 @@ def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> Diffusi
     if "mask" in item:
         mask = _read_mask(item["mask"], image, subject)
     else:
-        mask = signal[table.directions.any(1) == 0].mean(0) > 0
+        mask = (signal[~table.directions.any(1)].mean(0) > 0) | ~finite
     scan = DiffusionScan(signal, image.affine, table, mask & finite, subject, int((mask & ~finite).sum()))
     if not scan.mask.any():
         raise InputFileError(
@@ -139,26 +142,7 @@ def _problem(item: Mapping[str, str]) -> CortexError | None:
 
 def _read_mask(path: str, image: Volume, subject: str) -> NDArray[np.bool_]:
     mask = read_volume(path, ndim=3, subject=subject, constant=True)
-    shape = image.values.shape[:3]
-    if mask.values.shape != shape:
-        raise GeometryError(
-            "mask and image differ in shape",
-            file=path,
-            subject=subject,
-            found=f"mask {mask.values.shape}",
-            expected=f"{shape}, the shape of the image",
-            remedy="resample the mask to the image",
-        )
-    gap = affine_gap(image.affine, mask.affine, shape)
-    if gap > _GRID_GAP:
-        raise GeometryError(
-            "mask and image lie on different grids",
-            file=path,
-            subject=subject,
-            found=f"corners up to {gap:.3g} voxels apart",
-            expected=f"the same affine within {_GRID_GAP} voxels",
-            remedy="resample the mask to the image",
-        )
+    _require_same_grid(mask, image, path, subject)
     values = np.unique(mask.values)
     if values[0] < 0 or not set(values[:-1]) <= {0}:
         raise InputFileError(
@@ -179,3 +163,26 @@ def _read_mask(path: str, image: Volume, subject: str) -> NDArray[np.bool_]:
             remedy="make the mask again, or remove the file to use all voxels with signal",
         )
     return mask.values > 0
+
+
+def _require_same_grid(mask: Volume, image: Volume, path: str, subject: str) -> None:
+    shape = image.values.shape[:3]
+    if mask.values.shape != shape:
+        raise GeometryError(
+            "mask and image differ in shape",
+            file=path,
+            subject=subject,
+            found=f"mask {mask.values.shape}",
+            expected=f"{shape}, the shape of the image",
+            remedy="resample the mask to the image",
+        )
+    gap = affine_gap(image.affine, mask.affine, shape)
+    if gap > _GRID_GAP:
+        raise GeometryError(
+            "mask and image lie on different grids",
+            file=path,
+            subject=subject,
+            found=f"corners up to {gap:.3g} voxels apart",
+            expected=f"the same affine within {_GRID_GAP} voxels",
+            remedy="resample the mask to the image",
+        )

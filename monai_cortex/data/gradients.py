@@ -178,14 +178,15 @@ def _check_counts(table: _Table, vectors: int, volumes: int | None) -> None:
 
 
 def _check_finite(table: _Table, vectors: NDArray[np.float64]) -> None:
-    for file, bad in ((table.bval, ~np.isfinite(table.b)), (table.bvec, ~np.isfinite(vectors).all(1))):
+    for file, rows in ((table.bval, table.b[:, None]), (table.bvec, vectors)):
+        bad = np.asarray(~np.isfinite(rows).all(1))
         if bad.any():
             remedy = "write 0 0 0 for the vector of b = 0" if file is table.bvec else "correct the gradient table"
             raise table.error(file, "NaN or infinite entries", f"in {_volumes(bad)}", "finite numbers", remedy)
 
 
 def _check_bvalues(table: _Table, threshold: float) -> None:
-    b = table.b
+    b: NDArray[Any] = table.b
     largest, smallest = b.max(), b.min()
     if smallest < 0:
         raise table.error(

@@ -25,14 +25,17 @@ _CHUNK = 1 << 14
 
 
 class Content(NamedTuple):
-    """What an image file holds once decompressed."""
+    """What an image file holds once decompressed.
+
+    Args:
+        head: first bytes, at most 1024.
+        size: bytes in all.
+        complete: False where a compressed stream ends before its trailer.
+    """
 
     head: bytes
-    """First bytes, at most 1024."""
     size: int
-    """Bytes in all."""
     complete: bool
-    """False where a compressed stream ends before its trailer."""
 
 
 def inspect_content(path: Path, subject: str, limit: int) -> Content:

@@ -27,12 +27,15 @@ _NAME = re.compile(r"(.*)\.(nii|hdr|img)(\.gz)?", re.IGNORECASE)
 
 
 class Volume(NamedTuple):
-    """An image on its grid."""
+    """An image on its grid.
+
+    Args:
+        values: voxels ``(I, J, K)`` or ``(I, J, K, N)``.
+        affine: voxel indices to RAS+ world coordinates in mm, ``(4, 4)``.
+    """
 
     values: NDArray[np.float32]
-    """Voxels ``(I, J, K)`` or ``(I, J, K, N)``."""
     affine: NDArray[np.float64]
-    """Voxel indices to RAS+ world coordinates in mm, ``(4, 4)``."""
 
 
 def read_volume(

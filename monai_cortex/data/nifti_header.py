@@ -26,7 +26,15 @@ _GRID_GAP = 0.1
 
 
 class Layout(NamedTuple):
-    """Where and how an image file holds its voxels."""
+    """Where and how an image file holds its voxels.
+
+    Args:
+        shape: as the header claims it, ``(I, J, K, ...)``.
+        dtype: of the voxels in the file.
+        offset: of the first voxel, bytes.
+        slope, intercept: intensity is slope times the number in the file plus intercept.
+        affine: voxel indices to RAS+ world coordinates in mm, ``(4, 4)``.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -34,7 +42,6 @@ class Layout(NamedTuple):
     slope: float
     intercept: float
     affine: NDArray[np.float64]
-    """Voxel to RAS+ world, mm, ``(4, 4)``."""
 
     @property
     def end(self) -> int:

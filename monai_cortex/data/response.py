@@ -19,12 +19,15 @@ _SHELLS = "shells:"
 
 
 class Response(NamedTuple):
-    """Signal of one fiber along z, or of isotropic tissue, on S shells."""
+    """Signal of one fiber along z, or of isotropic tissue, on S shells.
+
+    Args:
+        coefficients: zonal, degrees 0, 2, 4, ..., in the unit of the signal, ``(S, n)``; n = 1 for isotropic tissue.
+        shells: b-value of each row in s/mm^2, ``(S,)``; None where the file does not say.
+    """
 
     coefficients: NDArray[np.float64]
-    """Zonal coefficients of degrees 0, 2, 4, ... in the unit of the signal, ``(S, n)``; n = 1 for isotropic tissue."""
     shells: NDArray[np.float64] | None = None
-    """b-value of each row in s/mm^2, ``(S,)``; None where the file does not say."""
 
 
 def read_response(path: str | os.PathLike[str], subject: str = "") -> Response:

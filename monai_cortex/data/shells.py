@@ -11,12 +11,15 @@ __all__ = ["Shells", "find_shells"]
 
 
 class Shells(NamedTuple):
-    """S shells of N volumes."""
+    """S shells of N volumes.
+
+    Args:
+        values: mean b-value of each shell in s/mm^2, ascending, exactly 0 for the unweighted one, ``(S,)``.
+        shell: number of each volume's shell, ``(N,)``.
+    """
 
     values: NDArray[np.float64]
-    """Mean b-value of each shell in s/mm^2, ascending, exactly 0 for the unweighted one, ``(S,)``."""
     shell: NDArray[np.int64]
-    """Number of each volume's shell, ``(N,)``."""
 
 
 def find_shells(bvalues: ArrayLike, tolerance: float = 80.0, *, b0_threshold: float = 50.0) -> Shells:

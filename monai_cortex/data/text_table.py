@@ -15,7 +15,7 @@ __all__ = ["read_table"]
 def read_table(
     path: str | os.PathLike[str], kind: type[CortexError], subject: str = ""
 ) -> tuple[list[list[float]], list[str]]:
-    """Rows of numbers, which blanks, tabs or commas separate, and the comment lines without their ``#``.
+    """Rows of numbers ``(rows, columns)``, which blanks, tabs or commas separate, and the comments without their ``#``.
 
     Args:
         path: UTF-8 text file.

@@ -100,7 +100,8 @@ def fit_matrix(directions: Tensor, degree: int, regularization: float = 0.006) -
     basis = real_harmonics(directions.double(), degree, even=True)
     degrees = harmonic_degrees(degree, even=True).double()
     penalty = regularization * torch.diag((degrees * (degrees + 1)) ** 2)
-    return torch.linalg.solve(basis.T @ basis + penalty.to(basis), basis.T).to(directions.dtype)
+    solution: Tensor = torch.linalg.solve(basis.T @ basis + penalty.to(basis), basis.T)
+    return solution.to(directions.dtype)
 
 
 def _check_degree(degree: int, even: bool) -> None:

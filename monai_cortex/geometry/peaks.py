@@ -51,7 +51,7 @@ def fiber_peaks(
     degree = round((math.sqrt(8 * len(coefficients) + 1) - 3) / 2)
     if (degree + 1) * (degree + 2) // 2 != len(coefficients) or degree % 2:
         raise ValueError(f"even harmonics number 1, 6, 15, 28, 45, ..., got {len(coefficients)} coefficients.")
-    chunks = coefficients.double().split(_CHUNK, 1)
+    chunks = torch.split(coefficients.double(), _CHUNK, 1)
     parts = [_peaks(chunk, degree, number, relative_threshold, separation) for chunk in chunks]
     return Peaks(*(torch.cat(part).to(coefficients.dtype) for part in zip(*parts, strict=True)))
 

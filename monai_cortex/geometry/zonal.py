@@ -48,7 +48,8 @@ def zonal_fit(cosines: Tensor, values: Tensor, degree: int) -> Tensor:
     Returns:
         Coefficients of degrees 0, 2, ..., L, in the samples' unit, ``(L/2 + 1,)``.
     """
-    return torch.linalg.lstsq(_zonal_basis(cosines, degree).to(values), values[:, None]).solution[:, 0]
+    solution: Tensor = torch.linalg.lstsq(_zonal_basis(cosines, degree).to(values), values[:, None]).solution
+    return solution[:, 0]
 
 
 def tensor_response(bvalue: float, axial: float, radial: float, degree: int, s0: float = 1.0) -> Tensor:

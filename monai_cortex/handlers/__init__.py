@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .plain_errors import plain_errors
     from .run_report import RunReport
     from .seed import SeedEpochs, seed_everything, start_session
+    from .session import Session
     from .subject_writer import SubjectWriter
     from .training_history import TrainingHistory
     from .weights import load_weights
@@ -29,6 +30,7 @@ _HOMES = {
     "ResumeTraining": "checkpoint",
     "RunReport": "run_report",
     "SeedEpochs": "seed",
+    "Session": "session",
     "StopOnNonFinite": "nonfinite",
     "SubjectWriter": "subject_writer",
     "TrainingHistory": "training_history",

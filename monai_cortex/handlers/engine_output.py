@@ -27,7 +27,9 @@ def scalars(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             found |= scalars(value, f"{prefix}{name}/")
-        elif isinstance(value, Real) or (isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1):
+        elif isinstance(value, (Tensor, np.ndarray)) and math.prod(value.shape) == 1:
+            found[f"{prefix}{name}"] = float(value.item())
+        elif isinstance(value, Real):
             found[f"{prefix}{name}"] = float(value)
     return found
 

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
+from urllib.parse import unquote
 from weakref import WeakSet
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
+from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
 from monai.engines import Evaluator
 from monai.handlers import MLFlowHandler
-from monai.utils import path_to_sqlite_uri
 
 from monai_cortex.errors import ConfigError
 from monai_cortex.handlers.engine_output import losses, scalars
@@ -89,7 +91,7 @@ class MLflowRun(MLFlowHandler):
     ) -> None:
         # MLFlowHandler.__init__ opens the store, so it waits until there is a run: see _connect.
         self.output_dir, self.bundle_root = Path(output_dir).absolute(), Path(bundle_root)
-        self.uri = _store(tracking_uri) or path_to_sqlite_uri(self.output_dir / "mlruns.db")
+        self.uri = _store(tracking_uri) or _database(self.output_dir)
         self.experiment_name, self.run_prefix = experiment, run_prefix
         self.config, self.tags, self.enabled, self.log_every = config, tags, enabled, log_every
         self.cur_run: Any = None
@@ -137,7 +139,7 @@ class MLflowRun(MLFlowHandler):
         tags = describe(config, self.bundle_root, engine, self.tags)
         prefix = self.run_prefix or tags["bundle"]
         self.run_name = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-        new = self.uri.startswith(_SQLITE) and not Path(self.uri.removeprefix(_SQLITE)).exists()
+        new = self.uri.startswith(_SQLITE) and not Path(unquote(self.uri.removeprefix(_SQLITE))).exists()
         self._calls(lambda: self._connect(tags), allowance=_MAKING_A_STORE if new else 0)
         if self.cur_run is not None:
             engine.state.tracking_run = self.cur_run.info.run_id  # type: ignore[attr-defined]
@@ -172,8 +174,14 @@ class MLflowRun(MLFlowHandler):
 
     def _connect(self, tags: Mapping[str, str]) -> None:
         set_telemetry_client()  # none, also where mlflow was imported before the environment said so
-        super().__init__(self.uri, experiment_name=self.experiment_name, run_name=self.run_name)
-        self._set_experiment()
+        beside = (self.output_dir / "mlruns").as_uri() if self.uri == _database(self.output_dir) else None
+        super().__init__(
+            self.uri, experiment_name=self.experiment_name, run_name=self.run_name, artifact_location=beside
+        )
+        try:
+            self._set_experiment()
+        except MlflowException:  # another process has made the experiment between our looking and making
+            self._set_experiment()
         close_stale_runs(self.client, {run.cur_run.info.run_id for run in _open.values() if run.cur_run is not None})
         self.cur_run = self.client.create_run(self.experiment.experiment_id, run_name=self.run_name, tags=dict(tags))
 
@@ -216,7 +224,12 @@ class MLflowRun(MLFlowHandler):
 
 def ui_line(output_dir: str | Path) -> str:
     """The command that shows the runs of an output folder in a browser."""
-    return f"mlflow ui --backend-store-uri {path_to_sqlite_uri(Path(output_dir).absolute() / 'mlruns.db')}"
+    return f"mlflow ui --backend-store-uri {quote(_database(Path(output_dir).absolute()))}"
+
+
+def _database(output_dir: Path) -> str:
+    # Blanks stay: encoded ones become folders of their own beside the right one.
+    return _SQLITE + (output_dir / "mlruns.db").as_posix().replace("%", "%25").replace("?", "%3F")
 
 
 def _store(uri: str | None) -> str | None:

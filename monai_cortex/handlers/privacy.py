@@ -19,7 +19,7 @@ _ABSOLUTE = re.compile(rf"{_ROOT}|.*\.\.[/\\]", re.DOTALL)
 _QUOTED = re.compile(rf"(?<!\+ )(?<!\+)(['\"]){_ROOT}(?:(?!\1).)*\1")
 _BARE = re.compile(r"(?<![\w@.'\"/\\])(?:file:/*|~|[A-Za-z]:)?[/\\][^\s'\"/\\]+[/\\][^\s'\"]*")
 _REMOVED = "<path>"
-_PRIVATE = re.compile(r"(.*_)?(dir|file|folder|path|root|uri|datalist|participants?|patients?|subjects?|labels?)", re.I)
+_PRIVATE = re.compile(r"(.*_)?(dir|file|folder|path|root|uri|datalist|(?:participant|patient|subject)s?(?:_.*)?)", re.I)
 _REFERENCE = ("$", "@", "%")
 _LONGEST_TEXT, _LONGEST_LIST = 100, 8
 

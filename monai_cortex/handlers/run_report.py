@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
+from monai.engines import Trainer
 
 from monai_cortex import __version__
 from monai_cortex.data import atomic_path, read_metadata, write_json
@@ -48,6 +49,7 @@ class RunReport:
         config: file name of the run's config, for the command that repeats it.
         seed: of the run.
         limits: largest acceptable value of subjects' metrics, by name; each becomes a check.
+        validator: engine whose last metrics are those of a training.
     """
 
     def __init__(
@@ -57,16 +59,17 @@ class RunReport:
         config: str = "inference.json",
         seed: int | None = None,
         limits: Mapping[str, float] | None = None,
+        validator: Engine | None = None,
     ) -> None:
         self.output_dir, self.bundle_root = Path(output_dir), bundle_root
-        self.seed, self.limits = seed, dict(limits or {})
+        self.seed, self.limits, self.validator = seed, dict(limits or {}), validator
         self.command = f"python -m monai.bundle run --config_file configs/{config} --seed {seed}"
         self._history = TrainingHistory()
         self._start = time.perf_counter()
 
     def attach(self, engine: Engine) -> None:
-        """Write when the engine completes; an engine with an optimizer also gets a :class:`TrainingHistory`."""
-        if hasattr(engine, "optimizer"):
+        """Write when the engine completes; a trainer also gets a :class:`TrainingHistory`."""
+        if isinstance(engine, Trainer):
             self._history.attach(engine)
         engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.COMPLETED, self)
@@ -75,7 +78,7 @@ class RunReport:
         metadata = read_metadata(self.bundle_root)
         subjects = list(getattr(engine.state, "subjects", []))
         history = self._history.records
-        metrics = {name: float(value) for name, value in engine.state.metrics.items()}
+        metrics = {name: float(value) for name, value in (self.validator or engine).state.metrics.items()}
         seconds = round(time.perf_counter() - self._start, 1)
         record = {"bundle": metadata["name"], "version": metadata["version"], "seed": self.seed, "time_s": seconds}
         write_json(self.output_dir / "report.json", record | {"subjects": subjects, "metrics": metrics})

@@ -41,7 +41,8 @@ class SubjectWriter(ABC):
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        batch, output = engine.state.batch, engine.state.output
+        state: Any = engine.state
+        batch, output = state.batch, state.output
         seconds = (self._forward - self._start) / max(len(output), 1)
         for inputs, results in zip(batch, output, strict=True):
             item = {**inputs, **results}
@@ -49,7 +50,7 @@ class SubjectWriter(ABC):
             with atomic_folder(self.output_dir / name) as folder:
                 record = {"subject": name, **self.write(item, folder), "inference_time_s": round(seconds, 3)}
                 write_json(folder / "metrics.json", record)
-            engine.state.subjects.append(record)
+            state.subjects.append(record)
             _log.info("%s: results in %s", name, self.output_dir / name)
 
     @abstractmethod
@@ -57,7 +58,8 @@ class SubjectWriter(ABC):
         """Write one subject's files into ``folder`` and return its metrics, names carrying their units."""
 
     def _begin(self, engine: Engine) -> None:
-        engine.state.subjects = []
+        state: Any = engine.state
+        state.subjects = []
 
     def _tick(self, _: Engine) -> None:
         self._start = time.perf_counter()

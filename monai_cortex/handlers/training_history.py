@@ -5,6 +5,8 @@ from __future__ import annotations
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 
+from monai_cortex.handlers.engine_output import losses
+
 __all__ = ["TrainingHistory"]
 
 
@@ -25,13 +27,11 @@ class TrainingHistory:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: SupervisedTrainer) -> None:
-        output = engine.state.output
-        first = output[0] if isinstance(output, list) else output
         terms = getattr(engine.loss_function, "latest", {})
         self.records.append(
             {
                 "step": engine.state.iteration,
-                "loss": float(first["loss"]),
+                **losses(engine.state.output),
                 "learning_rate": engine.optimizer.param_groups[0]["lr"],
                 **{name: float(value) for name, value in terms.items()},
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from monai.metrics import CumulativeIterationMetric
@@ -32,12 +32,11 @@ class ReconstructionResidual(CumulativeIterationMetric):
         :class:`monai_cortex.losses.DeconvolutionLoss` takes them.
     """
 
-    def _compute_tensor(self, y_pred: Tensor, y: Mapping[str, Tensor] | None = None) -> Tensor:
-        target = y or {}
-        return self._compute_list(list(y_pred), [{k: v[i] for k, v in target.items()} for i in range(len(y_pred))])
+    def _compute_tensor(self, y_pred: Tensor, y: Any = None, **_: Any) -> Tensor:
+        return self._compute_list(list(y_pred), [{k: v[i] for k, v in y.items()} for i in range(len(y_pred))])
 
-    def _compute_list(self, y_pred: Sequence[Tensor], y: Sequence[Mapping[str, Tensor]] | None = None) -> Tensor:
-        pairs = zip(y_pred, y or [], strict=True)
+    def _compute_list(self, y_pred: Any, y: Any = None, **_: Any) -> Any:
+        pairs = zip(y_pred, y, strict=True)
         rows = [reconstruction_residual(p, t["dwi"], t["design"], t["mask"]) for p, t in pairs]
         return torch.stack(rows)[:, None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -57,9 +58,12 @@ class ConstrainedDeconvolution(Transform):
         gradients, _ = optional_import("dipy.core.gradients")
         table = gradients.gradient_table(bvalues.numpy(), bvecs=directions.numpy(), b0_threshold=50)
         response = csd.AxSymShResponse(float(responses[0, 0, 0]), responses[0, -1].numpy())
-        model = csd.ConstrainedSphericalDeconvModel(table, response, sh_order_max=self.degree)
-        fit = model.fit(dwi.movedim(0, -1).numpy().astype(np.float64), mask=mask[0].numpy() > 0)
-        coefficients = harmonics.convert_sh_descoteaux_tournier(np.nan_to_num(fit.shm_coeff))
+        signal = dwi.movedim(0, -1).numpy().astype(np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingDeprecationWarning)  # of the basis inside dipy's model
+            model = csd.ConstrainedSphericalDeconvModel(table, response, sh_order_max=self.degree)
+            fit = model.fit(signal, mask=mask[0].numpy() > 0)
+            coefficients = harmonics.convert_sh_descoteaux_tournier(np.nan_to_num(fit.shm_coeff))
         return torch.as_tensor(coefficients).movedim(-1, 0).float()
 
 

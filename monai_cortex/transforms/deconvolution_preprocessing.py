@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monai.transforms import Compose, RandCropByPosNegLabeld, SelectItemsd
+from monai.transforms import Compose, RandWeightedCropd, SelectItemsd
 
 from monai_cortex.transforms.deconvolution_design import DeconvolutionDesignd
 from monai_cortex.transforms.load_diffusion import LoadDiffusiond
@@ -59,6 +59,6 @@ def deconvolution_crops(patch: int = 8, number: int = 1) -> Compose:
     return Compose(
         [
             SelectItemsd([*maps, "design"]),
-            RandCropByPosNegLabeld(maps, "mask", patch, pos=1, neg=0, num_samples=number, allow_smaller=True),
+            RandWeightedCropd(maps, "mask", [patch] * 3, num_samples=number),
         ]
     )

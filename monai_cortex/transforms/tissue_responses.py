@@ -51,7 +51,7 @@ class TissueResponses(Transform):
         self.tissues, self.degree = tuple(tissues), degree
 
     def __call__(
-        self, dwi: Tensor, bvalues: Tensor, directions: Tensor, shell: Tensor, mask: Tensor, given: dict | None = None
+        self, dwi: Tensor, bvalues: Tensor, directions: Tensor, shell: Tensor, mask: Tensor, given: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Return zonal coefficients ``(T, S, degree/2 + 1)`` in the unit of the signal.
 
@@ -141,8 +141,8 @@ class TissueResponsesd(MapTransform):
         for key in self.key_iterator(data):
             files = {t: data[f"response_{t}"] for t in self.transform.tissues if f"response_{t}" in data}
             given = {t: _from_file(path, data, key) for t, path in files.items()}
-            table = [data[name] for name in ("bvalues", "directions", "shell", "mask")]
-            result["responses"] = self.transform(data[key], *table, given)
+            bvalues, directions, shell, mask = (data[name] for name in ("bvalues", "directions", "shell", "mask"))
+            result["responses"] = self.transform(data[key], bvalues, directions, shell, mask, given)
             result["response_source"] = {t: "file" if t in files else "estimated" for t in self.transform.tissues}
         return result
 

@@ -47,9 +47,13 @@ def test_file_appears_complete(tmp_path):
 def test_exception_keeps_the_old_file(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(error), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    pytest.raises(error, write)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 
@@ -102,9 +106,13 @@ def test_exception_keeps_the_old_folder(tmp_path):
     path = tmp_path / "sub-1"
     path.mkdir()
     (path / "a").write_text("old")
-    with pytest.raises(ValueError, match="stop"), atomic_folder(path) as staging:
-        (staging / "a").write_text("half")
-        raise ValueError("stop")
+
+    def write():
+        with atomic_folder(path) as staging:
+            (staging / "a").write_text("half")
+            raise ZeroDivisionError
+
+    pytest.raises(ZeroDivisionError, write)
     assert (path / "a").read_text() == "old"
     assert names(tmp_path) == ["sub-1"]
 

@@ -25,8 +25,7 @@ except CortexError as error:
 
 def as_image(kind, dtype=np.float32, name="a.nii.gz"):
     def save(folder):
-        image = kind(SMALL.astype(dtype), np.diag([2.0, 2, 2, 1]))
-        image.header.set_data_dtype(dtype)
+        image = kind(SMALL.astype(dtype), np.diag([2.0, 2, 2, 1]), dtype=dtype)
         nib.save(image, folder / name)
         return folder / name
 
@@ -65,7 +64,6 @@ VALID = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Image data has type int64")
 @pytest.mark.parametrize("name", VALID)
 def test_every_valid_encoding_reads_the_same(tmp_path, name):
     volume = read_volume(VALID[name](tmp_path))
@@ -167,13 +165,13 @@ def test_image_over_the_memory_limit(nifti, refused, monkeypatch):
 
 @pytest.mark.parametrize(
     ("claim", "content", "error"),
-    [((3000, 3000, 3000), 500_000, "InputFileError"), ((1000, 1000, 300), 300_000_000, "ResourceError")],
+    [((3000, 3000, 3000), (100, 100, 5), "InputFileError"), ((1000, 1000, 60), (1000, 1000, 60), "ResourceError")],
 )
 def test_huge_images_under_a_memory_limit(nifti, claim, content, error):
     def edit(header):
         header["dim"][1:4] = claim
         header["datatype"] = 2
 
-    path = nifti(voxels=np.zeros((content, 1, 1), np.uint8), edit=edit)
+    path = nifti(voxels=np.zeros(content, np.uint8), edit=edit)
     found = subprocess.run([sys.executable, "-c", LIMITED, path], check=False, capture_output=True, text=True)
     assert found.stderr.strip() == error

@@ -51,7 +51,7 @@ FAULTS = {
     "unknown type": ({"datatype": 4711}, "4711"),
     "bits": ({"datatype": 1}, "data type"),
     "colors": ({"datatype": 128}, "structured"),
-    "complex": ({"datatype": 32}, "complex"),
+    "complex": ({"datatype": 32}, "complex voxels"),
     "offset inside the header": ({"vox_offset": 100}, "vox_offset"),
     "offset not finite": ({"vox_offset": np.nan}, "vox_offset"),
     "offset negative": ({"vox_offset": -352}, "vox_offset"),

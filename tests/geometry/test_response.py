@@ -48,6 +48,18 @@ def test_response_of_noiseless_fibers_is_the_tensor_response(acquisition):
     assert (response[0, 1:] == 0).all()
 
 
+def test_response_of_zonal_fibers_is_recovered_exactly(acquisition):
+    """Whatever the responses of the shells are, as long as the degree holds them."""
+    directions, shell = acquisition
+    truth = torch.zeros(3, 4, dtype=torch.float64)
+    truth[:, 0] = torch.tensor([900.0, 500.0, 300.0])
+    truth[1:, 1:] = torch.randn(2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 50
+    axes = torch.nn.functional.normalize(torch.randn(5, 3, generator=torch.Generator().manual_seed(1)).double(), dim=1)
+    design = deconvolution_design(directions, shell, truth[None], 6)
+    signal = (design @ real_harmonics(axes, 6, even=True).T).T
+    torch.testing.assert_close(fiber_response(signal, directions, shell, axes, 6), truth, atol=1e-8, rtol=0)
+
+
 def test_isotropic_response_is_the_mean_times_the_root_of_four_pi():
     signal = torch.tensor([[100.0, 110.0, 50.0, 30.0], [90.0, 100.0, 40.0, 20.0]])
     response = isotropic_response(signal, torch.tensor([0, 0, 1, 2]))
@@ -68,6 +80,67 @@ def test_design_maps_free_water_to_its_decay(acquisition):
     directions, shell = acquisition
     signal = deconvolution_design(directions, shell, table(8), 8)[:, -1] / math.sqrt(4 * math.pi)
     torch.testing.assert_close(signal, (-BVALUES[shell] * FREE).exp(), atol=1e-10, rtol=0)
+
+
+def test_design_at_b0_sums_the_tissues(acquisition):
+    """Without diffusion weighting only the amounts count: f_00 times R_0 of each tissue, no direction."""
+    directions, shell = acquisition
+    responses = torch.zeros(3, 3, 3, dtype=torch.float64)
+    responses[:, :, 0] = torch.tensor([[700.0, 400.0, 300.0], [900.0, 300.0, 200.0], [2000.0, 100.0, 9.0]])
+    responses[0, 1:, 1:] = -50
+    design = deconvolution_design(directions, shell, responses, 4)
+    assert design.shape == (len(directions), even_count(4) + 2)
+    f = torch.randn(even_count(4) + 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = 700 * f[0] + 900 * f[-2] + 2000 * f[-1]
+    torch.testing.assert_close((design @ f)[shell == 0], expected.expand(2))
+    mean = 300 * f[0] + 200 * f[-2] + 9 * f[-1]
+    both = (design @ f)[shell == 2].mean()
+    torch.testing.assert_close(both, mean, atol=0.02 * 50, rtol=0)
+
+
+def test_direction_of_a_volume_at_b0_does_not_matter(acquisition):
+    directions, shell = acquisition
+    other = directions.clone()
+    other[:2] = torch.tensor([[0.6, 0.0, 0.8], [float("nan")] * 3])
+    torch.testing.assert_close(
+        deconvolution_design(other, shell, table(4), 4), deconvolution_design(directions, shell, table(4), 4)
+    )
+
+
+def test_design_turns_with_the_directions(acquisition, rotation_matrix):
+    """Turning scan and fiber alike changes nothing, and neither does turning the fiber over."""
+    directions, shell = acquisition
+    turn, axis = rotation_matrix(3), torch.tensor([0.0, 0.6, 0.8], dtype=torch.float64)
+    still = deconvolution_design(directions, shell, table(8), 8)[:, :-1] @ real_harmonics(axis, 8, even=True)
+    turned = deconvolution_design(directions @ turn.T, shell, table(8), 8)[:, :-1]
+    torch.testing.assert_close(turned @ real_harmonics(turn @ axis, 8, even=True), still, atol=1e-10, rtol=0)
+    torch.testing.assert_close(turned @ real_harmonics(-turn @ axis, 8, even=True), still, atol=1e-10, rtol=0)
+
+
+def test_constants_are_kept_exactly_by_any_directions():
+    """The penalty leaves degree 0 alone, so the smoothed fit of a constant is that constant."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(torch.randn(40, 3, generator=generator).double(), dim=1)
+    shell = torch.tensor([0] * 3 + [1] * 37)
+    matrix = shell_harmonics(even_count(6), directions, shell, [0, 6])
+    fitted = (matrix @ torch.where(shell == 0, 7.0, 3.0).double()).unflatten(0, (2, even_count(6)))
+    expected = torch.zeros(2, even_count(6), dtype=torch.float64)
+    expected[:, 0] = torch.tensor([7.0, 3.0]).double() * math.sqrt(4 * math.pi)
+    torch.testing.assert_close(fitted, expected, atol=1e-9, rtol=0)
+
+
+def test_degree_two_is_damped_by_the_known_penalty():
+    """On the icosahedron degrees 0 and 2 are orthogonal: the factor is 1 / (1 + 0.006 * 36 * 4 pi / 12)."""
+    golden = (1 + math.sqrt(5)) / 2
+    corners = [[0.0, a, b * golden] for a in (-1, 1) for b in (-1, 1)]
+    corners = torch.tensor(corners, dtype=torch.float64) / math.hypot(1, golden)
+    directions = torch.cat([corners.roll(turn, 1) for turn in range(3)])
+    shell = torch.tensor([0] + [1] * 12)
+    coefficients = torch.tensor([2.0, 1.0, -1.0, 0.5, 0.3, 0.8], dtype=torch.float64)
+    signal = torch.cat([torch.ones(1).double(), real_harmonics(directions, 2, even=True) @ coefficients])
+    matrix = shell_harmonics(6, torch.cat([directions[:1], directions]), shell, [0, 2])
+    expected = coefficients / torch.tensor([1.0, *[1 + 0.006 * 36 * 4 * math.pi / 12] * 5], dtype=torch.float64)
+    torch.testing.assert_close((matrix @ signal)[6:], expected, atol=1e-10, rtol=0)
 
 
 def test_shells_are_fitted_apart(acquisition):

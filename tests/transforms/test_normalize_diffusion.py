@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monai_cortex.geometry.harmonics import real_harmonics
@@ -55,6 +55,7 @@ def test_fluid_scale_is_its_signal_relative_to_white_matter(scan, make_responses
     assert NormalizeDiffusion()(fluid, responses, scan.shell).scale.item() == pytest.approx(expected, rel=1e-6)
 
 
+@settings(max_examples=20)
 @given(st.floats(1e-3, 1e5))
 def test_common_factor_of_signal_and_responses_cancels(scan, signal, make_responses, factor):
     responses = make_responses(scan)
@@ -66,6 +67,7 @@ def test_common_factor_of_signal_and_responses_cancels(scan, signal, make_respon
         torch.testing.assert_close(a, b)
 
 
+@settings(max_examples=20)
 @given(st.floats(1e-3, 1e4))
 def test_brightness_of_a_voxel_goes_into_its_scale_alone(scan, signal, make_responses, factor):
     responses = make_responses(scan)

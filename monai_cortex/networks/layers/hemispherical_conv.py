@@ -77,10 +77,9 @@ class HemisphericalConv(nn.Module):
 
     def _weights(self) -> tuple[Tensor, ...]:
         """Channel mixing of each polynomial, ``(out_channels, in_channels * radii)``."""
-        weight = self.spherical_weight
-        if self.spatial_weight is not None:
-            weight = torch.einsum("oik,oir->oirk", weight, self.spatial_weight).flatten(1, 2)
-        return weight.unbind(-1)
+        if self.spatial_weight is None:
+            return self.spherical_weight.unbind(-1)
+        return torch.einsum("oik,oir->oirk", self.spherical_weight, self.spatial_weight).flatten(1, 2).unbind(-1)
 
 
 def radial_sums(x: Tensor) -> Tensor:

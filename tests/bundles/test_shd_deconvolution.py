@@ -1,0 +1,204 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from monai_cortex.data import bundle_folder, sha256
+from monai_cortex.errors import CortexError
+
+SIZES = {"wmfod": 45, "csf": 1, "peaks": 15, "residual": 1}
+
+
+@pytest.fixture(scope="module")
+def inferred(workflow, scans, trained, tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("inferred")
+    weights = str(trained / "model.pt")
+    options = {"dataset_dir": str(scans), "output_dir": str(out), "weights": weights, "channels": tiny["channels"]}
+    workflow("inference", "evaluate", **options).run()
+    return out
+
+
+@pytest.fixture(scope="module")
+def shipped(workflow, scans, tmp_path_factory):
+    """Results of the sample scan with the shipped weights."""
+    out = tmp_path_factory.mktemp("shipped")
+    workflow("inference", dataset_dir=str(scans), output_dir=str(out), track=False).run()
+    return out / "small_64D"
+
+
+def root_cause(error):
+    while not isinstance(error, CortexError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def test_training_leaves_weights_checkpoint_report_and_database(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert names >= {"model.pt", "checkpoint.pt", "report.html", "report.json", "mlruns.db", "figures"}
+    weights = torch.load(trained / "model.pt", weights_only=True)
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    assert json.loads((trained / "report.json").read_text())["metrics"]["residual_percent"] > 0
+
+
+def test_training_is_one_finished_run_with_all_that_repeats_it(trained, scans):
+    client = MlflowClient(f"sqlite:///{trained}/mlruns.db")
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert run.info.status == "FINISHED"
+    assert {"bundle", "bundle_version", "git_revision", "device", "seed", "data"} <= set(run.data.tags)
+    assert {"train/loss", "train/learning_rate", "val/residual_percent"} <= set(run.data.metrics)
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "train/loss")] == [1, 2]
+    artifacts = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert artifacts >= {"report.html", "model.pt", "figures"}
+    assert str(scans) not in str(run.data)
+
+
+def test_equal_seeds_give_equal_weights_bit_by_bit(workflow, scans, tiny, tmp_path):
+    states = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        options = tiny | {"seed": seed, "track": False, "val_interval": 9}
+        workflow("train", dataset_dir=str(scans), output_dir=str(tmp_path / name), **options).run()
+        states.append(torch.load(tmp_path / name / "model.pt", weights_only=True))
+    first, second, other = states
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_result_files_lie_on_the_grid_of_the_scan_and_say_what_they_are(inferred, scans):
+    scan = nib.load(scans / "small_64D" / "dwi.nii.gz")
+    for name, count in SIZES.items():
+        image = nib.load(inferred / "small_64D" / f"{name}.nii.gz")
+        assert image.shape == (*scan.shape[:3], count)
+        np.testing.assert_allclose(image.affine, scan.affine, atol=1e-5)
+        record = json.loads((inferred / "small_64D" / f"{name}.json").read_text())
+        assert record["sha256"] == sha256(inferred / "small_64D" / f"{name}.nii.gz")
+        assert "small_64D/dwi.nii.gz" in record["sources"]
+        assert record["units"]
+        assert record["convention"]
+    assert (inferred / "small_64D" / "qc.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_comparison_measures_both_methods(inferred):
+    metrics = json.loads((inferred / "small_64D" / "metrics.json").read_text())
+    assert 0 < metrics["csd_residual_percent"] < 40
+    assert 0 <= metrics["median_angle_to_csd_degree"] <= 90
+    assert metrics["voxels"] == 144
+
+
+def test_no_staging_files_are_left(inferred, trained):
+    left = [path.name for folder in (inferred, trained) for path in folder.rglob("*") if path.name.startswith(".")]
+    assert left == []
+
+
+def test_sphere_and_hemisphere_give_the_same_files(workflow, scans, trained, inferred, tiny, tmp_path):
+    weights = str(trained / "model.pt")
+    options = {"dataset_dir": str(scans), "weights": weights, "channels": tiny["channels"], "hemisphere": False}
+    workflow("inference", output_dir=str(tmp_path), track=False, **options).run()
+    whole, half = (nib.load(out / "small_64D" / "wmfod.nii.gz").get_fdata() for out in (tmp_path, inferred))
+    np.testing.assert_allclose(whole, half, atol=1e-5 * np.abs(half).max())
+
+
+@pytest.mark.parametrize("switch", [{"patch": 1}, {"hemisphere": False}, {"total_variation": 0, "tissues": ["wm"]}])
+def test_switches_train(workflow, scans, tiny, tmp_path, switch):
+    options = tiny | {"steps": 2, "epochs": 1, "val_interval": 9, "track": False} | switch
+    training = workflow("train", dataset_dir=str(scans), output_dir=str(tmp_path), **options)
+    training.run()
+    network = training.parser.get_parsed_content("network_def")
+    mixes = any(name.endswith("spatial_weight") for name, _ in network.named_parameters())
+    assert mixes == (switch.get("patch") != 1)
+    assert (tmp_path / "model.pt").is_file()
+
+
+@pytest.mark.parametrize("kind", ["train", "infer"])
+def test_workflow_has_all_properties(workflow, scans, trained, tiny, tmp_path, kind):
+    name = "train" if kind == "train" else "inference"
+    weights = {} if kind == "train" else {"weights": str(trained / "model.pt"), "channels": tiny["channels"]}
+    made = workflow(name, dataset_dir=str(scans), output_dir=str(tmp_path), track=False, **weights)
+    assert made.check_properties() == []
+
+
+def test_shipped_weights_fit_the_shipped_network(workflow, tmp_path):
+    made = workflow("inference", output_dir=str(tmp_path), track=False)
+    network = made.parser.get_parsed_content("network")
+    with torch.no_grad():
+        assert network.eval()(torch.rand(1, 90, 4, 4, 4)).shape == (1, 46, 4, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "dwi.bval").write_text("0 1000 1000"), "3"),
+        (lambda folder: (folder / "dwi.nii.gz").write_bytes((folder / "dwi.nii.gz").read_bytes()[:-400]), "truncated"),
+        (lambda folder: (folder / "response_wm.txt").write_text("1 2\n3 4\n5 6\n7 8\n"), "4 rows"),
+    ],
+    ids=["counts", "truncated", "response"],
+)
+def test_bad_input_is_one_clear_error_and_leaves_no_result(workflow, scans, trained, tiny, tmp_path, spoil, words):
+    shutil.copytree(scans, tmp_path / "scans")
+    spoil(tmp_path / "scans" / "small_64D")
+    options = {"weights": str(trained / "model.pt"), "channels": tiny["channels"], "track": False}
+    run = workflow("inference", dataset_dir=str(tmp_path / "scans"), output_dir=str(tmp_path / "out"), **options)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  the stock workflow wraps errors of its components
+        run.run()
+    error = root_cause(caught.value)
+    assert words in str(error)
+    assert "remedy" in str(error)
+    assert not (tmp_path / "out" / "small_64D").exists()
+
+
+@pytest.mark.skipif(shutil.which("sh2peaks") is None, reason="MRtrix3 (sh2peaks) is not installed")
+def test_mrtrix_reads_the_orientations_and_finds_the_same_peaks(shipped, tmp_path):
+    command = ["sh2peaks", "-quiet", "-num", "1", str(shipped / "wmfod.nii.gz"), str(tmp_path / "peaks.nii.gz")]
+    subprocess.run(command, check=True)
+    theirs = nib.load(tmp_path / "peaks.nii.gz").get_fdata()
+    assert _angles(_first_peaks(shipped), theirs).max() < 1
+
+
+@pytest.mark.skipif(shutil.which("tckgen") is None, reason="MRtrix3 (tckgen) is not installed")
+def test_mrtrix_tracks_through_the_orientations(shipped, scans, tmp_path):
+    tracks = tmp_path / "tracks.tck"
+    seeds = ["-seed_image", str(scans / "small_64D" / "mask.nii.gz"), "-select", "20", "-minlength", "4", "-seeds", "0"]
+    command = ["tckgen", "-quiet", "-cutoff", "0.05", *seeds, str(shipped / "wmfod.nii.gz"), str(tracks)]
+    subprocess.run(command, check=True, timeout=60)
+    assert len(nib.streamlines.load(tracks).streamlines) == 20
+
+
+def test_dipy_reads_the_orientations_and_finds_the_same_peaks(shipped):
+    pytest.importorskip("dipy", reason="dipy is not installed")
+    from dipy.data import get_sphere
+    from dipy.reconst.shm import sh_to_sf
+
+    sphere = get_sphere(name="repulsion724").subdivide(n=2)
+    coefficients = nib.load(shipped / "wmfod.nii.gz").get_fdata()
+    values = sh_to_sf(coefficients, sphere, sh_order_max=8, basis_type="tournier07", legacy=False)
+    ours = _first_peaks(shipped)
+    assert _angles(ours, sphere.vertices[values.argmax(-1)]).max() < 2  # the sphere's vertices lie 2 degrees apart
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=-1), values.max(-1), rtol=5e-3, atol=1e-5)
+
+
+def test_stock_command_runs_from_another_folder_and_is_plain_about_mistakes(scans, tmp_path):
+    config = f"{bundle_folder('shd_deconvolution')}/configs/inference.json"
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--track", "False"]
+    good = [*command, "--dataset_dir", str(scans), "--output_dir", "results"]
+    subprocess.run(good, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "results" / "small_64D" / "wmfod.nii.gz").is_file()
+    bad = [*command, "--dataset_dir", "missing", "--output_dir", "none"]
+    answer = subprocess.run(bad, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert answer.returncode != 0
+    assert "InputFileError: the dataset folder does not exist" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "none" / "small_64D").exists()
+
+
+def _angles(first, second):
+    cosine = np.abs((first * second).sum(-1)) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))
+    return np.degrees(np.arccos(np.clip(cosine[np.isfinite(cosine)], 0, 1)))
+
+
+def _first_peaks(folder):
+    return nib.load(folder / "peaks.nii.gz").get_fdata()[..., :3]

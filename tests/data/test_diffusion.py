@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from monai_cortex.data.diffusion import check_dataset, check_diffusion, read_diffusion
+from monai_cortex.data.subjects import diffusion_subjects
+from monai_cortex.errors import ConfigError, GeometryError, GradientError, InputFileError
+
+SHAPE = (4, 5, 6)
+
+
+@pytest.fixture
+def voxels():
+    return np.random.default_rng(2).uniform(50, 100, (*SHAPE, 10)).astype(np.float32)
+
+
+def item_of(folder):
+    (item,) = diffusion_subjects(folder)
+    return item
+
+
+def test_scan_without_a_mask(subject, voxels, affine):
+    voxels[0, 0, 0, :2] = 0
+    voxels[0, 0, 1, :2] = 3, -5
+    scan = read_diffusion(item_of(subject(voxels=voxels)))
+    np.testing.assert_array_equal(scan.signal, np.moveaxis(voxels, -1, 0))
+    assert scan.signal.flags["C_CONTIGUOUS"]
+    np.testing.assert_allclose(scan.affine, affine)
+    assert scan.table.bvalues.tolist() == [0, 5, *[1000] * 8]
+    assert scan.mask.sum() == 4 * 5 * 6 - 2
+    assert not scan.mask[0, 0, :2].any()
+    assert (scan.subject, scan.nonfinite) == ("sub-1", 0)
+
+
+@pytest.mark.parametrize("inside", [1, 255])
+def test_mask_is_used(subject, voxels, inside):
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:, 2, 3:] = inside
+    np.testing.assert_array_equal(read_diffusion(item_of(subject(voxels=voxels, mask=mask))).mask, mask > 0)
+
+
+def test_mask_of_the_whole_image_is_a_mask(subject):
+    assert read_diffusion(item_of(subject(mask=np.ones((*SHAPE, 1), np.uint8)))).mask.all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("masked", [False, True])
+def test_non_finite_voxel(subject, voxels, refused, value, masked):
+    voxels[1, 2, 3, 4] = value
+    mask = np.ones(SHAPE, np.uint8) if masked else None
+    item = item_of(subject(voxels=voxels, mask=mask))
+    refused(InputFileError, lambda: read_diffusion(item), item["dwi"], "sub-1", "1 non-finite")
+    scan = read_diffusion(item, nonfinite="mask")
+    assert scan.nonfinite == 1
+    assert not scan.mask[1, 2, 3]
+    assert scan.mask.sum() == 4 * 5 * 6 - 1
+    assert np.isfinite(scan.signal).all()
+    np.testing.assert_array_equal(scan.signal[:, 0], np.moveaxis(voxels, -1, 0)[:, 0])
+
+
+def test_nothing_left_to_use(subject, voxels, refused):
+    voxels[..., :2] = 0
+    item = item_of(subject(voxels=voxels))
+    refused(InputFileError, lambda: read_diffusion(item), item["dwi"], "no voxel is left")
+
+
+def test_numbers_of_volumes_differ(subject, voxels, refused):
+    item = item_of(subject(voxels=voxels[..., :9]))
+    refused(GradientError, lambda: read_diffusion(item), item["bval"], "9 volumes, 10 b-values, 10 vectors")
+
+
+def test_image_of_three_dimensions(subject, voxels, refused):
+    item = item_of(subject(voxels=voxels[..., 0]))
+    refused(InputFileError, lambda: read_diffusion(item), item["dwi"], "ndim")
+
+
+MASKS = {
+    "empty": (np.zeros(SHAPE, np.uint8), InputFileError, "empty"),
+    "other shape": (np.ones((4, 5, 7), np.uint8), GeometryError, "(4, 5, 7)"),
+    "labels": (np.arange(120, dtype=np.uint8).reshape(SHAPE) % 3, InputFileError, "binary"),
+    "no zero": (np.arange(120, dtype=np.uint8).reshape(SHAPE) % 2 + 1, InputFileError, "binary"),
+    "negative": (-np.ones(SHAPE, np.int16), InputFileError, "binary"),
+    "four dimensions": (np.ones((*SHAPE, 2), np.uint8), InputFileError, "ndim"),
+    "not finite": (np.full(SHAPE, np.nan, np.float32), InputFileError, "non-finite"),
+}
+
+
+@pytest.mark.parametrize("fault", MASKS)
+def test_impossible_masks(subject, refused, fault):
+    mask, kind, word = MASKS[fault]
+    item = item_of(subject(mask=mask))
+    refused(kind, lambda: read_diffusion(item), item["mask"], "sub-1", word)
+
+
+def test_mask_on_another_grid(subject, nifti, refused):
+    folder = subject()
+    mask = np.ones(SHAPE, np.uint8)
+    nifti("sub-1/mask.nii.gz", mask, srow_x=[-2.0, 0, 0, 30.1])
+    assert read_diffusion(item_of(folder)).mask.all()
+    nifti("sub-1/mask.nii.gz", mask, srow_x=[2.0, 0, 0, 30])
+    item = item_of(folder)
+    refused(GeometryError, lambda: read_diffusion(item), item["mask"], "corners up to 6 voxels apart")
+
+
+def test_unknown_policy(subject, refused):
+    refused(ConfigError, lambda: read_diffusion(item_of(subject()), nonfinite="keep"), "keep")
+
+
+def test_check_collects_the_problems_of_all_subjects(tmp_path, subject, voxels):
+    subject("a-good")
+    (subject("b-no-gradients") / "dwi.bvec").unlink()
+    subject("c-short", voxels=voxels[..., :9])
+    (subject("d-response") / "response_wm.txt").write_text("1 x")
+    path = subject("e-damaged") / "dwi.nii.gz"
+    path.write_bytes(path.read_bytes()[:-4])
+    subject("f-good")
+    errors = check_diffusion(tmp_path)
+    kinds = [InputFileError, GradientError, InputFileError, InputFileError]
+    assert [type(error) for error in errors] == kinds
+    names = ["b-no-gradients", "c-short", "d-response", "e-damaged"]
+    assert all(name in str(error) for name, error in zip(names, errors, strict=True))
+    count, found = check_dataset("shd_deconvolution", tmp_path)
+    assert count == 6
+    assert [str(error) for error in found] == [str(error) for error in errors]
+
+
+def test_check_of_an_unknown_method(tmp_path, refused):
+    refused(ConfigError, lambda: check_dataset("shd", tmp_path), "shd_deconvolution")

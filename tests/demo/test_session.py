@@ -1,0 +1,38 @@
+import sys
+
+import pytest
+
+from monai_cortex.demo.session import Step, introduce, run_steps, show_table
+from monai_cortex.errors import CortexError
+
+
+def test_table_is_aligned_with_numbers_to_the_right(capsys):
+    show_table(["method", "time [s]"], [["long name", "1.0"], ["x", "123.45"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "method     time [s]",
+        "---------  --------",
+        "long name       1.0",
+        "x            123.45",
+    ]
+
+
+def test_introduction_names_version_and_folder(capsys, tmp_path):
+    introduce("some_method", tmp_path)
+    text = capsys.readouterr().out
+    assert "some_method" in text
+    assert str(tmp_path) in text
+
+
+def test_command_is_printed_as_typed_and_a_failure_says_how_to_see_more(capfd, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(CortexError, match="exit code 1") as caught:
+        run_steps([Step("try", ["--config_file", "a b.json"])])
+    assert "$ python -m monai.bundle run --config_file 'a b.json'" in capfd.readouterr().out
+    assert "MONAI_CORTEX_DEBUG" in str(caught.value)
+
+
+def test_time_of_successful_steps_is_measured(capfd, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "true")
+    assert 0 < run_steps([Step("one", []), Step("two", [])]) < 10
+    assert capfd.readouterr().out.count("$ python -m monai.bundle run") == 2

@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from monai_cortex.__main__ import main
+
+
+@pytest.fixture
+def call():
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scans")
+    assert CliRunner().invoke(main, ["samples", "shd_deconvolution", str(folder)]).exit_code == 0
+    return folder
+
+
+def test_list_names_methods_and_networks(call):
+    answer = call("list")
+    assert answer.exit_code == 0
+    assert "shd_deconvolution" in answer.output
+    assert "hemispherical_unet" in answer.output
+
+
+def test_listing_loads_no_torch():
+    code = "import sys; sys.argv = ['x', 'list']; from monai_cortex.__main__ import main; main(standalone_mode=False)"
+    run = subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=False)
+    assert run.returncode == 0
+
+
+def test_samples_are_files_that_the_bundle_reads(scans):
+    names = {path.name for path in (scans / "small_64D").iterdir()}
+    assert names >= {"dwi.nii.gz", "dwi.bval", "dwi.bvec", "mask.nii.gz"}
+
+
+def test_check_passes_good_subjects(call, scans):
+    answer = call("check", "shd_deconvolution", scans)
+    assert answer.exit_code == 0
+    assert "1 of 1 subjects can be processed" in answer.output
+
+
+def test_check_tells_some_from_none(call, scans, tmp_path):
+    for name in ("a", "b"):
+        subject = tmp_path / name
+        subject.mkdir()
+        for file in (scans / "small_64D").iterdir():
+            (subject / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "b" / "dwi.bval").write_text("0 1 2\n")
+    some = call("check", "shd_deconvolution", tmp_path)
+    assert some.exit_code == 3
+    assert "GradientError" in some.output
+    assert "1 of 2 subjects" in some.output
+    (tmp_path / "a" / "dwi.bvec").unlink()
+    assert call("check", "shd_deconvolution", tmp_path).exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("check", "shd_deconvolution", "missing"), ("samples", "nothing", "x"), ("demo", "nothing"), ("check", "x", "y")],
+)
+def test_mistakes_are_answered_with_what_was_expected_and_exit_code_2(call, words):
+    answer = call(*words)
+    assert answer.exit_code == 2
+    assert "expected" in answer.output
+    assert "Traceback" not in answer.output
+
+
+def test_debug_shows_the_traceback(call):
+    assert call("--debug", "check", "shd_deconvolution", "missing").exception.__class__.__name__ == "InputFileError"
