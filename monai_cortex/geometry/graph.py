@@ -82,7 +82,7 @@ def clenshaw(operator: Tensor, coefficients: Tensor | list[Tensor]) -> Tensor:
         return columns[0].reshape(shape)
     last, before = columns[-1], None
     for column in reversed(columns[1:-1]):
-        current = torch.add(column, operator @ last, alpha=2)
-        last, before = (current if before is None else current - before), last
-    total = columns[0] + operator @ last
-    return (total if before is None else total - before).reshape(shape)
+        start = column if before is None else column - before
+        last, before = torch.addmm(start, operator, last, alpha=2), last
+    start = columns[0] if before is None else columns[0] - before
+    return torch.addmm(start, operator, last).reshape(shape)

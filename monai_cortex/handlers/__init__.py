@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .deconvolution_writer import DeconvolutionWriter
     from .mlflow_run import MLflowRun, ui_line
     from .nonfinite import StopOnNonFinite
-    from .plain_errors import plain_errors
+    from .error_messages import plain_errors
     from .run_report import RunReport
     from .seed import SeedEpochs, seed_everything, start_session
     from .session import Session
@@ -35,7 +35,7 @@ _HOMES = {
     "SubjectWriter": "subject_writer",
     "TrainingHistory": "training_history",
     "load_weights": "weights",
-    "plain_errors": "plain_errors",
+    "plain_errors": "error_messages",
     "seed_everything": "seed",
     "start_session": "seed",
     "ui_line": "mlflow_run",

@@ -7,7 +7,7 @@ from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 from monai.utils import MAX_SEED, set_determinism
 
-from monai_cortex.handlers.plain_errors import plain_errors
+from monai_cortex.handlers.error_messages import plain_errors
 
 __all__ = ["SeedEpochs", "seed_everything", "start_session"]
 

@@ -28,12 +28,13 @@ class ReconstructionResidual(CumulativeIterationMetric):
     """Mean of :func:`reconstruction_residual` over subjects, in percent.
 
     Shape:
-        prediction ``(B, n + isotropic, I, J, K)`` and a target with ``dwi``, ``design`` and ``mask``, batch first, as
-        :class:`monai_cortex.losses.DeconvolutionLoss` takes them.
+        list of predictions ``(n + isotropic, I, J, K)`` and list of targets with ``dwi``, ``design`` and ``mask``, one
+        for each subject, as MONAI's evaluators leave them after decollating.
     """
 
     def _compute_tensor(self, y_pred: Tensor, y: Any = None, **_: Any) -> Tensor:
-        return self._compute_list(list(y_pred), [{k: v[i] for k, v in y.items()} for i in range(len(y_pred))])
+        # MONAI hands a metric no other target of a batch than a tensor.
+        raise ValueError("need lists, one prediction and one target a subject, got a batch; decollate it first.")
 
     def _compute_list(self, y_pred: Any, y: Any = None, **_: Any) -> Any:
         pairs = zip(y_pred, y, strict=True)

@@ -130,14 +130,25 @@ def _installed() -> tuple[Plugin, ...]:
     for entry in (entry for group in groups for entry in found.select(group=group)):
         plugin = _read(entry)
         claims.setdefault((plugin.kind, plugin.name), {}).setdefault(plugin.target, plugin)
-    return tuple(plugin for rivals in claims.values() for plugin in _judge(list(rivals.values())))
+    # In the order of their names: that of the search path depends on which finders other packages have installed.
+    rivals = (sorted(targets.values(), key=lambda plugin: plugin.owner) for targets in claims.values())
+    return tuple(plugin for group in rivals for plugin in _judge(group))
 
 
 def _read(entry: EntryPoint) -> Plugin:
-    metadata = entry.dist.metadata if entry.dist else None
-    source, version = (metadata[key] if metadata and key in metadata else "" for key in ("Name", "Version"))
+    source, version = _distribution(entry)
     target = "".join(entry.value.partition("[")[0].split())  # extras behind the target are obsolete, without meaning
     return Plugin(entry.group.removeprefix(_PREFIX), entry.name, target, source or "an unknown distribution", version)
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution that an entry point belongs to, empty where its metadata are missing."""
+    try:
+        metadata = entry.dist.metadata if entry.dist else None
+    except Exception:  # the backport of importlib.metadata raises where the standard library returns nothing
+        return "", ""
+    name, version = (str(metadata[key]) if metadata and key in metadata else "" for key in ("Name", "Version"))
+    return name, version
 
 
 def _judge(rivals: list[Plugin]) -> list[Plugin]:

@@ -20,6 +20,8 @@ __all__ = [
     "Maps",
 ]
 
+_ROUNDING = 1e-6
+
 
 class Maps(NamedTuple):
     """Results on the scan's grid, zero outside the mask.
@@ -62,11 +64,12 @@ class DeconvolutionMaps(Transform):
         inside = mask[0] > 0
         values = prediction[:, inside].float()
         misfit = (design @ values - dwi[:, inside]).square().mean(0).sqrt()
-        unweighted = (design[:, 1:] == 0)[:, : len(values) - len(self.tissues)].all(1)  # b = 0 sees degree 0 only
+        count = len(values) - len(self.tissues) + 1
+        # Volumes at b = 0 see degree 0 only, but for rounding.
+        unweighted = (design[:, 1:count].abs() <= _ROUNDING * design[:, :1].abs()).all(1)
         baseline = dwi[unweighted][:, inside].mean(0)
         relative = torch.where(baseline > 0, 100 * misfit / baseline.clamp_min(1e-6), 0.0)
         coefficients = values * scale[:, inside]
-        count = len(values) - len(self.tissues) + 1
         found = fiber_peaks(coefficients[:count], self.peaks, self.threshold)
         arrows = (found.directions * found.amplitudes[..., None]).flatten(1).T
         arrows = torch.where(found.amplitudes.repeat_interleave(3, 1).T > 0, arrows, torch.nan)

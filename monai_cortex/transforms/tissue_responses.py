@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from monai.config import KeysCollection
@@ -22,6 +23,15 @@ _SHARE = 0.1  # of the voxels that qualify
 _FREE_WATER = 3.0e-3  # mm^2/s at 37 degrees Celsius
 _WATER, _SOLID = 2.0e-3, 1.5e-3  # mm^2/s, mean diffusivity above which is fluid, below which is tissue
 _ANISOTROPIC = 0.2  # fractional anisotropy below which tissue counts as isotropic
+
+
+class _Voxels(NamedTuple):
+    """Signal ``(P, N)`` and tensor of the voxels in the mask, directions ``(N, 3)`` and shell numbers ``(N,)``."""
+
+    signal: Tensor
+    tensor: TensorMaps
+    directions: Tensor
+    shell: Tensor
 
 
 class TissueResponses(Transform):
@@ -51,7 +61,13 @@ class TissueResponses(Transform):
         self.tissues, self.degree = tuple(tissues), degree
 
     def __call__(
-        self, dwi: Tensor, bvalues: Tensor, directions: Tensor, shell: Tensor, mask: Tensor, given: Mapping[str, Tensor] | None = None
+        self,
+        dwi: Tensor,
+        bvalues: Tensor,
+        directions: Tensor,
+        shell: Tensor,
+        mask: Tensor,
+        given: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
         """Return zonal coefficients ``(T, S, degree/2 + 1)`` in the unit of the signal.
 
@@ -74,30 +90,33 @@ class TissueResponses(Transform):
         known = dict(given or {})
         if missing := [t for t in self.tissues if t not in known]:
             signal = dwi[:, mask[0] > 0].T.double()
-            tensor = DiffusionTensor()(signal.T, bvalues, directions)
-            for tissue in missing:
-                known[tissue] = self._estimate(tissue, signal, tensor, bvalues, directions, shell)
+            voxels = _Voxels(signal, DiffusionTensor()(signal.T, bvalues, directions), directions, shell)
+            for tissue in missing:  # white matter first: free water takes its signal at b = 0
+                found = self._estimate(tissue, voxels)
+                known[tissue] = _free_water(bvalues, shell, known["wm"]) if found is None else found
         result = torch.zeros(len(self.tissues), shells, self.degree // 2 + 1, dtype=torch.float64)
         for row, tissue in zip(result, self.tissues, strict=True):
             count = min(known[tissue].shape[1], row.shape[1])
             row[:, :count] = known[tissue][:, :count]
         return result
 
-    def _estimate(  # noqa: PLR0913
-        self, tissue: str, signal: Tensor, tensor: TensorMaps, bvalues: Tensor, directions: Tensor, shell: Tensor
-    ) -> Tensor:
-        fa, md = tensor.anisotropy, tensor.diffusivity
+    def _estimate(self, tissue: str, voxels: _Voxels) -> Tensor | None:
+        """Response of one tissue; None where there is too little fluid to tell."""
+        signal, (fa, md, axis), directions, shell = voxels
         solid = (md < _SOLID) & (md > 0)
         if tissue == "wm":
             best = _highest(fa, solid)
-            return fiber_response(signal[best], directions, shell, tensor.axis[best], self.degree)
+            return fiber_response(signal[best], directions, shell, axis[best], self.degree)
         if tissue == "gm":
             return isotropic_response(signal[_highest(-fa, solid & (fa < _ANISOTROPIC))], shell)
         fluid = (md > _WATER) & (fa < _ANISOTROPIC)
-        if fluid.sum() >= _LEAST:
-            return isotropic_response(signal[_highest(md, fluid)], shell)
-        water = torch.exp(-_FREE_WATER * bvalues)[None] * signal[:, shell == 0].mean()
-        return isotropic_response(water, shell)
+        return isotropic_response(signal[_highest(md, fluid)], shell) if fluid.sum() >= _LEAST else None
+
+
+def _free_water(bvalues: Tensor, shell: Tensor, white_matter: Tensor) -> Tensor:
+    """Response of free water with white matter's signal at b = 0."""
+    decay = torch.exp(-_FREE_WATER * torch.where(shell == 0, 0.0, bvalues))
+    return isotropic_response(decay[None], shell) * white_matter[0, 0] / math.sqrt(4 * math.pi)
 
 
 def _highest(score: Tensor, candidates: Tensor) -> Tensor:

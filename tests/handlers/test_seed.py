@@ -6,7 +6,7 @@ from monai.transforms import RandGaussianNoised
 from monai.utils import get_seed
 
 from monai_cortex.handlers import SeedEpochs, seed_everything, start_session
-from monai_cortex.handlers.plain_errors import plain_errors
+from monai_cortex.handlers.error_messages import plain_errors
 
 
 def draw():

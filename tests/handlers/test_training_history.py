@@ -25,7 +25,11 @@ def test_each_step_is_recorded_with_its_loss(training):
 def test_learning_rate_is_that_of_the_step(training):
     history = TrainingHistory()
     run = training(epochs=2, handlers=[history])
-    run.trainer.add_event_handler("EPOCH_COMPLETED", lambda: run.lr_scheduler.step())
+
+    @run.trainer.on("EPOCH_COMPLETED")
+    def decay(_):
+        run.lr_scheduler.step()
+
     run.trainer.run()
     assert [row["learning_rate"] for row in history.records] == pytest.approx([0.01] * 3 + [0.005] * 3)
 

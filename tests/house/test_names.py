@@ -31,13 +31,22 @@ def public_definitions(tree):
     return {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in names}
 
 
+def is_record(node):
+    """Whether a class is nothing but fields, so that there is no behavior of its own to test."""
+    fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+    return isinstance(node, ast.ClassDef) and bool(fields) and len(node.body) - len(fields) <= 1
+
+
 def without_test(package, tests):
     """Modules with public functions or classes whose test file is not in its place."""
     found = []
     for path in sorted(package.glob("**/*.py")):
         place = path.relative_to(package)
         expected = tests / place.with_name(f"test_{place.stem.strip('_')}.py")
-        if place.name != "__init__.py" and public_definitions(ast.parse(path.read_text())) and not expected.is_file():
+        tree = ast.parse(path.read_text())
+        public = [node for node in tree.body if getattr(node, "name", None) in public_definitions(tree)]
+        needed = place.name != "__init__.py" and not all(is_record(node) for node in public)
+        if needed and not expected.is_file():
             found.append(f"{place.as_posix()}: no {expected.relative_to(tests.parent).as_posix()}")
     return found
 

@@ -5,8 +5,8 @@ from monai_cortex.testing import assert_pair_agrees
 from monai_cortex.transforms import (
     DeconvolutionDesign,
     DeconvolutionDesignD,
-    DeconvolutionDesignDict,
     DeconvolutionDesignd,
+    DeconvolutionDesignDict,
 )
 
 

@@ -8,8 +8,8 @@ from monai_cortex.testing import assert_pair_agrees
 from monai_cortex.transforms import (
     DiffusionTensor,
     DiffusionTensorD,
-    DiffusionTensorDict,
     DiffusionTensord,
+    DiffusionTensorDict,
     diffusion_tensor,
 )
 

@@ -7,7 +7,7 @@ import torch
 from monai_cortex.data import GradientTable, write_fsl_gradients, write_volume
 from monai_cortex.errors import CortexError
 from monai_cortex.testing import assert_pair_agrees
-from monai_cortex.transforms import LoadDiffusion, LoadDiffusionD, LoadDiffusionDict, LoadDiffusiond
+from monai_cortex.transforms import LoadDiffusion, LoadDiffusionD, LoadDiffusiond, LoadDiffusionDict
 
 AFFINE = np.array([[0.0, 2.0, 0.0, 5.0], [-2.0, 0.0, 0.0, 7.0], [0.0, 0.0, 2.5, -3.0], [0.0, 0.0, 0.0, 1.0]])
 

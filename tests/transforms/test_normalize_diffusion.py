@@ -11,8 +11,8 @@ from monai_cortex.testing import assert_pair_agrees
 from monai_cortex.transforms import (
     NormalizeDiffusion,
     NormalizeDiffusionD,
-    NormalizeDiffusionDict,
     NormalizeDiffusiond,
+    NormalizeDiffusionDict,
 )
 
 

@@ -6,7 +6,7 @@ import torch
 from monai_cortex.errors import GradientError
 from monai_cortex.geometry.harmonics import even_count, fit_degree, real_harmonics
 from monai_cortex.testing import assert_pair_agrees
-from monai_cortex.transforms import ShellHarmonics, ShellHarmonicsD, ShellHarmonicsDict, ShellHarmonicsd
+from monai_cortex.transforms import ShellHarmonics, ShellHarmonicsD, ShellHarmonicsd, ShellHarmonicsDict
 
 
 def test_constant_shells_keep_their_means(make_scan):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from monai_cortex.geometry.hemisphere import SphericalGraph
 from monai_cortex.networks.layers.hemispherical_conv import HemisphericalConv
+from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 
 __all__ = ["HemisphericalBlock"]
 
@@ -29,8 +30,8 @@ class HemisphericalBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = HemisphericalConv(in_channels, out_channels, graph, terms, kernel_size)
-        self.norm = nn.BatchNorm3d(out_channels)
+        self.norm = nn.BatchNorm1d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x).movedim(2, 0)
-        return self.norm(x.flatten(0, 1)).relu_().view(x.shape).movedim(0, 2)
+        x = to_memory(self.conv(x))
+        return from_memory(self.norm(x.flatten(0, -2)).relu_().view(x.shape))

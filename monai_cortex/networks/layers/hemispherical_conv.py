@@ -1,16 +1,15 @@
-r"""Convolution over voxels and vertices, equivariant to rotations of both.
-
-Feature maps are ``(B, C, V, I, J, K)``: C channels at V vertices of a spherical graph in each voxel. Inside, and in
-memory, the vertices come first; the layers hand each other views of that layout, so nothing is copied between them.
-"""
+"""Convolution over voxels and vertices, equivariant to rotations of both."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from monai_cortex.geometry.graph import clenshaw
 from monai_cortex.geometry.hemisphere import SphericalGraph
+from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 
 __all__ = ["HemisphericalConv", "radial_sums"]
 
@@ -66,20 +65,18 @@ class HemisphericalConv(nn.Module):
         self.bias = nn.Parameter(torch.full((out_channels,), 0.01))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.movedim(2, 0).contiguous()
-        vertices, batch, _, *space = x.shape
+        x = to_memory(x)
         features = x if self.spatial_weight is None else radial_sums(x)
-        features = features.reshape(vertices * batch, -1, space[0] * space[1] * space[2])
-        series = [weight @ features for weight in self._weights()]
-        y = clenshaw(self.operator.to(x.dtype), [c.reshape(vertices, -1) for c in series])
-        y = y.reshape(vertices, batch, -1, *space) + self.bias.view(-1, 1, 1, 1)
-        return y.movedim(0, 2)
+        columns = features.reshape(-1, features.shape[-1])
+        series = [(columns @ weight).view(len(x), -1) for weight in self._weights()]
+        y = clenshaw(self.operator.to(x.dtype), series)
+        return from_memory(y.view(*x.shape[:-1], -1) + self.bias)
 
     def _weights(self) -> tuple[Tensor, ...]:
-        """Channel mixing of each polynomial, ``(out_channels, in_channels * radii)``."""
+        """Channel mixing of each polynomial, ``(radii * in_channels, out_channels)``."""
         if self.spatial_weight is None:
-            return self.spherical_weight.unbind(-1)
-        return torch.einsum("oik,oir->oirk", self.spherical_weight, self.spatial_weight).flatten(1, 2).unbind(-1)
+            return self.spherical_weight.permute(2, 1, 0).unbind()
+        return torch.einsum("oik,oir->krio", self.spherical_weight, self.spatial_weight).flatten(1, 2).unbind()
 
 
 def radial_sums(x: Tensor) -> Tensor:
@@ -88,19 +85,36 @@ def radial_sums(x: Tensor) -> Tensor:
     The seven sums along axes are separable additions; a dense convolution would multiply 27 taps.
 
     Args:
-        x: maps ``(..., I, J, K)``.
+        x: maps ``(..., I, J, K, C)``.
 
     Returns:
-        Sums over 1, 6, 12 and 8 voxels, ``(..., 4, I, J, K)``.
+        Sums over 1, 6, 12 and 8 voxels, one after the other, ``(..., I, J, K, 4 * C)``.
     """
-    i, j, k = (_neighbor_sum(x, axis) for axis in (-3, -2, -1))
-    ij, ik, jk = _neighbor_sum(i, -2), _neighbor_sum(i, -1), _neighbor_sum(j, -1)
-    return torch.stack([x, i + j + k, ij + ik + jk, _neighbor_sum(ij, -1)], -4)
+    i, j, k = (_neighbor_sum(x, axis) for axis in (-4, -3, -2))
+    ij, ik, jk = _neighbor_sum(i, -3), _neighbor_sum(i, -2), _neighbor_sum(j, -2)
+    return torch.cat([x, i + j + k, ij + ik + jk, _neighbor_sum(ij, -2)], -1)
 
 
 def _neighbor_sum(x: Tensor, axis: int) -> Tensor:
     """Sum of the voxels before and after along one axis."""
-    size = x.shape[axis]
-    before = torch.cat([x.narrow(axis, 0, 1), x.narrow(axis, 0, size - 1)], axis)
-    after = torch.cat([x.narrow(axis, 1, size - 1), x.narrow(axis, size - 1, 1)], axis)
-    return before + after
+    result: Tensor = _NeighborSum.apply(x, axis)
+    return result
+
+
+class _NeighborSum(torch.autograd.Function):
+    """A symmetric operator, the replicated borders being on its diagonal: it is its own gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axis: int) -> Tensor:
+        ctx.axis = axis
+        size = x.shape[axis]
+        result = torch.empty_like(x)
+        result.narrow(axis, 1, size - 1).copy_(x.narrow(axis, 0, size - 1))
+        result.narrow(axis, 0, 1).copy_(x.narrow(axis, 0, 1))
+        result.narrow(axis, 0, size - 1).add_(x.narrow(axis, 1, size - 1))
+        result.narrow(axis, size - 1, 1).add_(x.narrow(axis, size - 1, 1))
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _neighbor_sum(gradients[0], ctx.axis), None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from monai_cortex.geometry.hemisphere import HemisphericGraph, SphericalGraph, hemispheric_graph, spherical_graph
+from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 
 __all__ = ["SphericalPool", "SphericalUnpool"]
 
@@ -32,7 +33,7 @@ class SphericalPool(nn.Module):
         self.register_buffer("child", coarser(graph.nside // 2).children, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.movedim(2, 0)[self.child].mean(1).movedim(0, 2)
+        return from_memory(to_memory(x)[self.child].mean(1))
 
 
 class SphericalUnpool(nn.Module):
@@ -57,4 +58,4 @@ class SphericalUnpool(nn.Module):
         self.register_buffer("parent", graph.parent, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.movedim(2, 0)[self.parent].movedim(0, 2)
+        return from_memory(to_memory(x)[self.parent])

@@ -11,6 +11,7 @@ from monai_cortex.geometry.hemisphere import SphericalGraph, hemispheric_graph, 
 from monai_cortex.networks.blocks.hemispherical_block import HemisphericalBlock
 from monai_cortex.networks.layers.hemispherical_conv import HemisphericalConv
 from monai_cortex.networks.layers.spherical_pool import SphericalPool, SphericalUnpool
+from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 
 __all__ = ["HemisphericalUNet"]
 
@@ -95,5 +96,5 @@ def _pair(inside: int, middle: int, outside: int, graph: SphericalGraph, terms: 
 
 
 def _join(a: Tensor, b: Tensor) -> Tensor:
-    """Concatenate channels, the vertices staying first in memory."""
-    return torch.cat([a.movedim(2, 0), b.movedim(2, 0)], 2).movedim(0, 2)
+    """Concatenate channels in memory."""
+    return from_memory(torch.cat([to_memory(a), to_memory(b)], -1))

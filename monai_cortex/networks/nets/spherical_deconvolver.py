@@ -68,8 +68,7 @@ class SphericalDeconvolver(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         shells = features.unflatten(1, (-1, self.sampling.shape[1]))
-        # Vertices first in memory, as the layers want them.
-        signal = torch.einsum("vn,bsnijk->vbsijk", self.sampling.to(shells), shells).movedim(0, 2)
+        signal = torch.einsum("vn,bsnijk->bsvijk", self.sampling.to(shells), shells)
         tissues = nn.functional.softplus(self.network(signal) + _UNIFORM)
         fibers = torch.einsum("nv,bvijk->bnijk", self.readout.to(tissues), tissues[:, 0])
         return torch.cat([fibers, math.sqrt(4 * math.pi) * tissues[:, 1:].mean(2)], 1)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-START = "from monai_cortex.handlers.plain_errors import plain_errors\nplain_errors()\nplain_errors()\n"
+START = "from monai_cortex.handlers.error_messages import plain_errors\nplain_errors()\nplain_errors()\n"
 RAISE = {
     "direct": "raise CheckpointError('damaged', file='a.pt')",
     "cause": "try: raise CheckpointError('damaged', file='a.pt')\nexcept Exception as e: raise KeyError('x') from e",
