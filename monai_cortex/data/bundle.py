@@ -25,7 +25,7 @@ def bundle_folder(name: str) -> str:
         name: of the bundle, its slug.
 
     Returns:
-        Path of the folder that holds ``configs/metadata.json``.
+        Absolute path of the folder that holds ``configs/metadata.json``.
 
     Raises:
         BundleError: if none of them is the bundle.
@@ -33,7 +33,7 @@ def bundle_folder(name: str) -> str:
     places = [*_running_configs(), Path.cwd(), Path("bundles") / name, Path(__file__).parents[2] / "bundles" / name]
     for place in places:
         if (place / _METADATA).is_file() and _is_bundle(place, name):
-            return str(place)
+            return str(place.resolve())
     raise BundleError(
         f"the folder of bundle {name!r} is not known",
         found=f"no {_METADATA} of it in {', '.join(str(place) for place in places)}",

@@ -40,13 +40,12 @@ def is_record(node):
 def without_test(package, tests):
     """Modules with public functions or classes whose test file is not in its place."""
     found = []
-    for path in sorted(package.glob("**/*.py")):
+    for path in sorted(set(package.glob("**/*.py")) - set(package.glob("**/__init__.py"))):
         place = path.relative_to(package)
         expected = tests / place.with_name(f"test_{place.stem.strip('_')}.py")
         tree = ast.parse(path.read_text())
         public = [node for node in tree.body if getattr(node, "name", None) in public_definitions(tree)]
-        needed = place.name != "__init__.py" and not all(is_record(node) for node in public)
-        if needed and not expected.is_file():
+        if not all(is_record(node) for node in public) and not expected.is_file():
             found.append(f"{place.as_posix()}: no {expected.relative_to(tests.parent).as_posix()}")
     return found
 
