@@ -38,7 +38,7 @@ class CortexError(Exception):
         expected: object = "",
         remedy: str = "",
     ) -> None:
-        # All parts go into args: an exception is rebuilt from them when it crosses a DataLoader worker.
+        # All parts go into args: a pickled error is rebuilt from them.
         super().__init__(problem, str(file), subject, str(found), str(expected), remedy)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -63,7 +63,9 @@ class RunReport:
     ) -> None:
         self.output_dir, self.bundle_root = Path(output_dir), bundle_root
         self.seed, self.limits, self.validator = seed, dict(limits or {}), validator
-        self.command = f"python -m monai.bundle run --config_file configs/{config} --seed {seed}"
+        self.command = f"python -m monai.bundle run --config_file configs/{config}"
+        if seed is not None:
+            self.command += f" --seed {seed}"
         self._history = TrainingHistory()
         self._start = time.perf_counter()
 
@@ -103,6 +105,7 @@ class RunReport:
             Check(f"{row['subject']}: {_heading(name)}", row[name] <= limit, f"{row[name]:g}, at most {limit:g}")
             for row in subjects
             for name, limit in self.limits.items()
+            if name in row
         ]
 
     def _training(self, history: Sequence[Mapping[str, float]]) -> list[Block]:
@@ -120,7 +123,7 @@ class RunReport:
             return []
         # One row a quantity: a report is read for few subjects, and their numbers are many.
         numbers = [name for name, value in subjects[0].items() if isinstance(value, int | float)]
-        rows = [[_heading(name), *(f"{row[name]:g}" for row in subjects)] for name in numbers]
+        rows = [[_heading(name), *(_number(row[name]) for row in subjects)] for name in numbers]
         table = Table(["quantity", *(row["subject"] for row in subjects)], rows)
         return [table, *(self._picture(str(row["subject"])) for row in subjects[:_PICTURES])]
 
@@ -142,6 +145,10 @@ def _heading(name: str) -> str:
         if name.endswith(suffix):
             return f"{name.removesuffix(suffix).replace('_', ' ')} [{unit}]"
     return name.replace("_", " ")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _headed(values: Mapping[str, Any]) -> dict[str, Any]:

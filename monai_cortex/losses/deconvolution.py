@@ -33,7 +33,8 @@ class DeconvolutionLoss(nn.Module):
         \|S - \hat S\|^2 + \lambda_- \overline{\min(f, 0)^2} + \lambda_s\, \overline{2 \log(1 + f^2 / 2\sigma)}
         + \frac{\lambda_{tv}}{3072} \overline{\|u_x - u_{x'}\|^2}, \qquad u = f / \|f\|_2
 
-    Bars are means over sphere samples and voxels in the mask; x' are the six neighbors of an interior voxel x. The
+    Bars are means over sphere samples and voxels in the mask; x' are the six neighbors of an interior voxel x, of
+    which those outside the mask count as equal to x. The
     norms in the total variation are sums over sphere samples; by Parseval's identity they are those of the
     coefficients, so that the term depends on no sampling (the weight is stated for 3,072 points).
 
@@ -78,10 +79,12 @@ class DeconvolutionLoss(nn.Module):
         signal = torch.einsum("bgn,bnijk->bgijk", design, prediction)
         residual = (signal - dwi).square().sum(1) / measured.view(-1, 1, 1, 1)
         amplitude = torch.einsum("vn,np->vp", self.sampling.to(fibers), fibers.movedim(1, 0)[:, inside])
+        voxels = inside.sum().clamp_min(1)  # a crop may lie outside the mask
+        samples = voxels * len(self.sampling)
         return DeconvolutionTerms(
-            reconstruction=residual[inside].mean(),
-            non_negativity=amplitude.clamp_max(0).square().mean(),
-            sparsity=2 * torch.log1p(amplitude.square() / (2 * _SCALE)).mean(),
+            reconstruction=residual[inside].sum() / voxels,
+            non_negativity=amplitude.clamp_max(0).square().sum() / samples,
+            sparsity=2 * torch.log1p(amplitude.square() / (2 * _SCALE)).sum() / samples,
             total_variation=_total_variation(fibers, inside) / _REFERENCE_POINTS,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monai.transforms import Compose, RandWeightedCropd, SelectItemsd
+from monai.transforms import Compose, RandCropByLabelClassesd, SelectItemsd
 
 from monai_cortex.transforms.deconvolution_design import DeconvolutionDesignd
 from monai_cortex.transforms.load_diffusion import LoadDiffusiond
@@ -36,7 +36,7 @@ def deconvolution_preprocessing(
     return Compose(
         [
             LoadDiffusiond(nonfinite=nonfinite),
-            TissueResponsesd(tissues=tissues),
+            TissueResponsesd(tissues=tissues, degree=degree),
             NormalizeDiffusiond(),
             ShellHarmonicsd(shells=shells),
             DeconvolutionDesignd(degree=degree),
@@ -45,7 +45,7 @@ def deconvolution_preprocessing(
 
 
 def deconvolution_crops(patch: int = 8, number: int = 1) -> Compose:
-    """Random crops for training, centered on voxels of the mask.
+    """Random crops for training, centered on voxels of the mask or, near the border, as close to them as fits.
 
     Args:
         patch: voxels along the edges of a crop; a smaller scan gives what it has.
@@ -59,6 +59,15 @@ def deconvolution_crops(patch: int = 8, number: int = 1) -> Compose:
     return Compose(
         [
             SelectItemsd([*maps, "design"]),
-            RandWeightedCropd(maps, "mask", [patch] * 3, num_samples=number),
+            RandCropByLabelClassesd(
+                maps,
+                label_key="mask",
+                spatial_size=[patch] * 3,
+                ratios=[0, 1],
+                num_classes=2,
+                num_samples=number,
+                allow_smaller=True,
+                warn=False,
+            ),
         ]
     )

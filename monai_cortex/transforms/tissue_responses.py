@@ -137,7 +137,7 @@ class TissueResponsesd(MapTransform):
     """Dictionary version of :class:`TissueResponses`; files under ``response_<tissue>`` come first.
 
     Reads ``bvalues``, ``directions``, ``shell`` and ``mask``; adds ``responses`` ``(T, S, degree/2 + 1)`` in the unit
-    of the signal, and ``response_source``: for each tissue "estimated" or the file's name.
+    of the signal, and ``response_source``: for each tissue "estimated" or "file".
 
     Args:
         keys: the key of the signal, normally ``dwi``.

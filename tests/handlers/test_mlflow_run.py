@@ -151,11 +151,13 @@ def test_trainer_and_validator_may_have_one_tracker_each(training, out, runs, hi
 
 def test_second_tracker_on_an_engine_does_nothing(training, out, runs, history):
     run = training()
-    for _ in range(2):
-        MLflowRun(out).attach(run.trainer)
+    for folder in (out, out, f"{out}/second"):
+        MLflowRun(folder).attach(run.trainer)
+    Average(lambda output: 2.0).attach(run.trainer, "constant")
     run.trainer.run()
     (record,) = runs()
-    assert len(history(record, "train/loss")) == 2
+    assert len(history(record, "train/constant")) == 2
+    assert not Path(out, "second").exists()
 
 
 def test_evaluator_alone_has_a_run(training, out, runs, history):
@@ -364,9 +366,11 @@ def test_a_server_that_never_answers_costs_its_patience(training, tmp_path, capl
     assert spent < 3
 
 
-def test_a_store_that_fails_midway_costs_a_warning_and_the_run_is_closed(training, out, runs, caplog, monkeypatch):
+@pytest.mark.parametrize("trouble", [lambda: 1 / 0, lambda: time.sleep(1)], ids=["error", "silence"])
+def test_a_tracker_lost_midway_costs_a_warning_and_the_run_is_closed(training, out, runs, caplog, monkeypatch, trouble):
     tracker = MLflowRun(out)
-    monkeypatch.setattr(tracker, "_log_metrics", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(tracker, "_log_config", lambda *_: setattr(tracker._calls, "patience", 0.2))
+    monkeypatch.setattr(tracker, "_log_metrics", lambda *_, **__: trouble())
     train_without_tracker(training, caplog, tracker)
     assert runs()[0].info.status == "FINISHED"
 

@@ -176,6 +176,15 @@ def test_neighbors_outside_the_mask_do_not_count(loss):
     assert variation(loss, field, mask) == 0
 
 
+def test_total_variation_is_the_mean_over_interior_voxels_in_the_mask(loss):
+    """Of two interior voxels one is outside: the other differs from five neighbors by 2."""
+    field = fiber(7).view(1, COUNT, 1, 1, 1).repeat(1, 1, 4, 3, 3)
+    field[0, :, 1, 1, 1] = fiber(2)
+    mask = torch.ones(1, 1, 4, 3, 3)
+    mask[..., 2, 1, 1] = 0
+    assert variation(loss, field, mask) == pytest.approx(5 * 2 / 6 / 3072, rel=1e-5)
+
+
 def test_a_slab_too_thin_for_neighbors_has_no_total_variation(loss, draw):
     assert variation(loss, draw(1, COUNT, 4, 4, 2)) == 0
 
@@ -202,6 +211,12 @@ def test_gradient_is_finite(loss, case, factor):
     value.backward()
     assert torch.isfinite(value)
     assert torch.isfinite(prediction.grad).all()
+
+
+def test_batch_without_a_voxel_in_the_mask_stops_no_training(loss, case):
+    prediction, target = case
+    target["mask"].zero_()
+    assert torch.isfinite(loss(prediction, target))
 
 
 def test_gradient_is_that_of_finite_differences(double_precision, draw):

@@ -48,8 +48,8 @@ def test_list_form_gives_one_number_a_subject(batch):
     torch.testing.assert_close(metric.aggregate(), torch.stack(expected).mean())
 
 
-@pytest.mark.xfail(strict=True, reason="MONAI hands no mapping to _compute_tensor")
-def test_batch_is_refused_because_its_targets_would_be_lost(batch):
+def test_batch_that_was_not_decollated_is_refused(batch):
+    """MONAI would hand over the prediction without its target."""
     with pytest.raises(ValueError, match="decollate"):
         ReconstructionResidual()(*batch)
 

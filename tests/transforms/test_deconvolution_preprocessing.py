@@ -72,26 +72,32 @@ def test_policy_for_values_that_are_not_finite_reaches_the_reader(case):
     assert deconvolution_preprocessing(nonfinite="mask")(items[0])["mask"].sum() == 11
 
 
-def whole(*size):
+def whole(*size, voxel=(1, 2, 3)):
     """A preprocessed scan whose maps tell where a voxel was; one voxel in the mask."""
     place = torch.arange(float(size[0] * size[1] * size[2])).reshape(1, *size)
     mask = torch.zeros(1, *size)
-    mask[0, 1, 2, 3] = 1
+    mask[0][voxel] = 1
     return {"features": place, "dwi": torch.cat([place, -place]), "mask": mask, "design": torch.ones(2, 1), "other": 0}
 
 
 def test_crops_are_cut_alike_and_hold_the_mask():
-    scan = whole(5, 7, 6)
-    crops = deconvolution_crops(patch=4, number=3)(scan)
-    assert len(crops) == 3
+    scan = whole(14, 12, 13, voxel=(3, 4, 5))
+    crops = deconvolution_crops(patch=4, number=6)(scan)
+    assert len(crops) == 6
     for crop in crops:
         assert set(crop) == {"features", "dwi", "mask", "design"}
         assert crop["features"].shape == crop["mask"].shape == (1, 4, 4, 4)
         assert crop["mask"].sum() == 1
-        assert crop["features"][crop["mask"] > 0].item() == scan["features"][0, 1, 2, 3]
+        assert crop["features"][crop["mask"] > 0].item() == scan["features"][0, 3, 4, 5]
         torch.testing.assert_close(torch.as_tensor(crop["dwi"][:1]), torch.as_tensor(crop["features"]))
         torch.testing.assert_close(torch.as_tensor(crop["dwi"][1:]), -torch.as_tensor(crop["features"]))
         torch.testing.assert_close(crop["design"], scan["design"])
+
+
+def test_crops_hold_a_mask_at_the_border():
+    """A crop without any voxel of the mask has no loss."""
+    crops = deconvolution_crops(patch=4, number=8).set_random_state(0)(whole(9, 8, 10, voxel=(0, 7, 4)))
+    assert [crop["mask"].sum().item() for crop in crops] == [1] * 8
 
 
 def test_crops_differ_and_follow_the_seed():
