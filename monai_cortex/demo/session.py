@@ -55,7 +55,10 @@ def run_steps(steps: Sequence[Step]) -> float:
     """
     start = time.perf_counter()
     # Warnings of libraries would bury the progress bars; MONAI's on trusting configs does not apply to our own.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "MONAI_FAIL_ON_DUPLICATE_CONFIG": "1"}
+    quiet = {"PYTHONWARNINGS": "ignore", "MONAI_FAIL_ON_DUPLICATE_CONFIG": "1"}
+    # Networks this small gain little from a second thread, and lose much where the cores are shared: threads wait
+    # for each other in busy loops.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ, **quiet}
     for step in steps:
         command = [sys.executable, "-m", "monai.bundle", "run", *step.arguments]
         click.secho(step.title, bold=True)

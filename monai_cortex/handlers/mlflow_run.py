@@ -35,11 +35,13 @@ __all__ = ["MLflowRun", "ui_line"]
 
 _ARTIFACTS = {
     "figures/*.png": "figures",
+    "*/qc.png": "figures/{0.parent.name}",
     "report.html": None,
     "report.json": None,
     "metrics.json": None,
     "model.pt": None,
 }
+_KIND = ("mlflow.experimentKind", "custom_model_development")
 _MAKING_A_STORE = 60.0  # seconds that creating the tables of a new database may take
 _UPLOAD = 1e6  # slowest upload in bytes per second that is waited for
 _LAST_WORD = 2.0  # seconds kept for closing a run whose tracker was lost
@@ -182,6 +184,8 @@ class MLflowRun(MLFlowHandler):
             self._set_experiment()
         except MlflowException:  # another process has made the experiment between our looking and making
             self._set_experiment()
+        # Without this tag MLflow's page takes the experiment for one of language models and shows no runs at first.
+        self.client.set_experiment_tag(self.experiment.experiment_id, *_KIND)
         close_stale_runs(self.client, {run.cur_run.info.run_id for run in _open.values() if run.cur_run is not None})
         self.cur_run = self.client.create_run(self.experiment.experiment_id, run_name=self.run_name, tags=dict(tags))
 
@@ -206,7 +210,9 @@ class MLflowRun(MLFlowHandler):
 
     def _artifacts(self) -> Iterator[tuple[Path, str | None]]:
         for pattern, folder in _ARTIFACTS.items():
-            yield from ((path, folder) for path in sorted(self.output_dir.glob(pattern)) if path.is_file())
+            for path in sorted(self.output_dir.glob(pattern)):
+                if path.is_file():
+                    yield path, folder and folder.format(path)
 
     def _finish(self, status: str) -> None:
         _open.pop(self._key, None)

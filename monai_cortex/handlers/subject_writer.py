@@ -39,6 +39,7 @@ class SubjectWriter(ABC):
         engine.add_event_handler(Events.ITERATION_STARTED, self._tick)
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._tock)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._summarize)
 
     def __call__(self, engine: Engine) -> None:
         state: Any = engine.state
@@ -66,3 +67,12 @@ class SubjectWriter(ABC):
 
     def _tock(self, _: Engine) -> None:
         self._forward = time.perf_counter()
+
+    def _summarize(self, engine: Engine) -> None:
+        """Means over subjects become the engine's metrics, so that trackers and reports have them."""
+        state: Any = engine.state
+        names = [
+            name for name, value in (state.subjects[0] if state.subjects else {}).items() if isinstance(value, float)
+        ]
+        means = {name: sum(row[name] for row in state.subjects) / len(state.subjects) for name in names}
+        engine.state.metrics |= means

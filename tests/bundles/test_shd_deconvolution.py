@@ -2,12 +2,14 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
+from monai.bundle import verify_metadata, verify_net_in_out
 
 from monai_cortex.data import bundle_folder, sha256
 from monai_cortex.errors import CortexError
@@ -202,3 +204,23 @@ def _angles(first, second):
 
 def _first_peaks(folder):
     return nib.load(folder / "peaks.nii.gz").get_fdata()[..., :3]
+
+
+def test_metadata_hold_what_the_schema_asks_for(tmp_path):
+    schema = Path(__file__).parents[2] / "configs" / "schema.json"
+    local = Path(shutil.copy(schema, tmp_path / "schema.json"))
+    root = bundle_folder("shd_deconvolution")
+    verify_metadata(
+        f"{root}/configs/metadata.json", str(local), create_dir=False, hash_val=sha256(local), hash_type="sha256"
+    )
+
+
+def test_network_takes_and_gives_what_the_metadata_say():
+    root = bundle_folder("shd_deconvolution")
+    verify_net_in_out(
+        net_id="network_verify",
+        meta_file=f"{root}/configs/metadata.json",
+        config_file=f"{root}/configs/inference.json",
+        any=4,
+        bundle_root=root,
+    )
