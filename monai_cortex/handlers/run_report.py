@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
@@ -70,7 +71,9 @@ class RunReport:
         self._start = time.perf_counter()
 
     def attach(self, engine: Engine) -> None:
-        """Write when the engine completes; a trainer also gets a :class:`TrainingHistory`."""
+        """Write when the engine completes, in the first process; a trainer also gets a :class:`TrainingHistory`."""
+        if idist.get_rank() > 0:
+            return
         if isinstance(engine, Trainer):
             self._history.attach(engine)
         engine.add_event_handler(Events.STARTED, self._begin)

@@ -1,1 +1,1 @@
-"""Everything with parameters: layers, blocks, nets and the schedulers of diffusion."""
+"""Everything with parameters: layers, blocks and nets."""

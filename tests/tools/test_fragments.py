@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from monai.bundle import ConfigWorkflow
     from monai.bundle.scripts import verify_metadata
-    from monai.data import DistributedSampler
+    from torch.utils.data import DistributedSampler
 
 ROLES = {"trainer": "train::handlers", "validator": "validate::handlers", "evaluator": "handlers"}
 TENSOR = {

@@ -1,1 +1,0 @@
-"""Noise schedules of diffusion models."""
