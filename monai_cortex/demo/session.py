@@ -62,7 +62,7 @@ def run_steps(steps: Sequence[Step]) -> float:
     for step in steps:
         command = [sys.executable, "-m", "monai.bundle", "run", *step.arguments]
         click.secho(step.title, bold=True)
-        click.echo("$ " + shlex.join(["python", *command[1:]]))
+        click.echo("$ " + " ".join(["python", *map(_as_typed, command[1:])]))
         code = subprocess.run(command, check=False, env=environment).returncode
         if code:
             raise CortexError(
@@ -81,3 +81,8 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in [headings, ["-" * width for width in widths], *rows]:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         click.echo("  ".join(cells))
+
+
+def _as_typed(word: str) -> str:
+    """A word of a command as a person would quote it: a list of files within double quotes."""
+    return f'"{word}"' if "'" in word else shlex.quote(word)

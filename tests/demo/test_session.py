@@ -27,8 +27,9 @@ def test_introduction_names_version_and_folder(capsys, tmp_path):
 def test_command_is_printed_as_typed_and_a_failure_says_how_to_see_more(capfd, monkeypatch):
     monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(CortexError, match="exit code 1") as caught:
-        run_steps([Step("try", ["--config_file", "a b.json"])])
-    assert "$ python -m monai.bundle run --config_file 'a b.json'" in capfd.readouterr().out
+        run_steps([Step("try", ["--config_file", "a b.json", "--other", "['c.json','d.json']"])])
+    printed = capfd.readouterr().out
+    assert "$ python -m monai.bundle run --config_file 'a b.json' --other \"['c.json','d.json']\"" in printed
     assert "MONAI_CORTEX_DEBUG" in str(caught.value)
 
 
