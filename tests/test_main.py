@@ -71,3 +71,11 @@ def test_mistakes_are_answered_with_what_was_expected_and_exit_code_2(call, word
 
 def test_debug_shows_the_traceback(call):
     assert call("--debug", "check", "shd_deconvolution", "missing").exception.__class__.__name__ == "InputFileError"
+
+
+def test_all_shipped_components_load(call):
+    answer = call("list", "--check")
+    assert answer.exit_code == 0
+    lines = [line for line in answer.output.splitlines() if line.startswith("  ")]
+    assert len(lines) > 20
+    assert all(line.rstrip().endswith(" ".join(line.split()[1:3])) for line in lines), answer.output
