@@ -225,6 +225,15 @@ def test_swallowed_failure_is_a_failure(out, runs):
     assert runs()[0].info.status == "FAILED"
 
 
+@pytest.fixture
+def interruptible():
+    """What Ctrl-C does at a terminal; processes in the background are started with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_keyboard_interrupt_is_a_kill(training, out, runs):
     run = training()
     MLflowRun(out).attach(run.trainer)
