@@ -14,7 +14,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import optional_import
 from torch import Tensor
 
-from monai_cortex.errors import ConfigError
+from monai_cortex.errors import ConfigError, GradientError
 
 __all__ = [
     "ConstrainedDeconvolution",
@@ -22,6 +22,8 @@ __all__ = [
     "ConstrainedDeconvolutionDict",
     "ConstrainedDeconvolutiond",
 ]
+
+_SHELLS = 2  # b = 0 and the one that is deconvolved
 
 
 class ConstrainedDeconvolution(Transform):
@@ -32,6 +34,7 @@ class ConstrainedDeconvolution(Transform):
 
     Raises:
         ConfigError: where dipy is not installed.
+        GradientError: for more shells than b = 0 and one other.
 
     Reference:
         Tournier et al., NeuroImage 35(4):1459-1472, 2007.
@@ -51,6 +54,13 @@ class ConstrainedDeconvolution(Transform):
                 are used.
             mask: ``(1, I, J, K)``.
         """
+        if responses.shape[1] > _SHELLS:
+            raise GradientError(
+                "this constrained deconvolution is for one shell",
+                found=f"{responses.shape[1]} shells with b = 0",
+                expected="b = 0 and one other",
+                remedy="run inference.json without evaluate.json, or compare with a multi-shell method",
+            )
         csd, installed = optional_import("dipy.reconst.csdeconv")
         if not installed:
             raise ConfigError("the comparison needs dipy", remedy='pip install "monai_cortex[demo]"')

@@ -14,6 +14,7 @@ from monai.bundle import verify_metadata, verify_net_in_out
 from monai_cortex.data import bundle_folder, sha256
 from monai_cortex.errors import CortexError
 
+README = Path(__file__).parents[2] / "bundles" / "shd_deconvolution" / "docs" / "README.md"
 SIZES = {"wmfod": 45, "csf": 1, "peaks": 15, "residual": 1}
 
 
@@ -127,6 +128,7 @@ def test_workflow_has_all_properties(workflow, scans, trained, tiny, tmp_path, k
 def test_shipped_weights_fit_the_shipped_network(workflow, tmp_path):
     made = workflow("inference", output_dir=str(tmp_path), track=False)
     network = made.parser.get_parsed_content("network")
+    assert f"{sum(part.numel() for part in network.parameters()):,} parameters" in README.read_text()
     with torch.no_grad():
         assert network.eval()(torch.rand(1, 90, 4, 4, 4)).shape == (1, 46, 4, 4, 4)
 

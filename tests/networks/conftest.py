@@ -64,15 +64,6 @@ def antipodal_pair():
     return build
 
 
-@pytest.fixture
-def double_precision():
-    """Modules are built in float64, their operators too."""
-    previous = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(previous)
-
-
 @pytest.fixture(scope="session")
 def relative():
     """A bound relative to the largest value, but absolute below one."""

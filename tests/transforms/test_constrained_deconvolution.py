@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from monai_cortex.errors import ConfigError
+from monai_cortex.errors import ConfigError, GradientError
 from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.geometry.peaks import fiber_peaks
 from monai_cortex.geometry.response import deconvolution_design
@@ -79,3 +79,9 @@ def test_pair_agrees(case):
     assert (result["csd"][45:] == 0).all()
     assert result["csd_time"] > 0
     assert ConstrainedDeconvolutionD is ConstrainedDeconvolutionDict is ConstrainedDeconvolutiond
+
+
+def test_more_shells_are_refused_instead_of_mixed():
+    dwi, bvalues, directions = torch.ones(3, 1, 1, 1), torch.tensor([0.0, 1000.0, 2000.0]), torch.eye(3)
+    with pytest.raises(GradientError, match="3 shells"):
+        ConstrainedDeconvolution()(dwi, bvalues, directions, torch.ones(1, 3, 5), torch.ones(1, 1, 1, 1))
