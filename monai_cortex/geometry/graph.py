@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,16 +57,14 @@ def chebyshev_stack(operator: Tensor, signal: Tensor, terms: int) -> Tensor:
     if terms < 1:
         raise ValueError(f"terms counts the polynomials from T_0 on and must be at least 1, got {terms}.")
     columns = signal.reshape(len(signal), -1)
-    stack = [columns]
-    if terms > 1:
-        stack.append(operator @ columns)
-    for _ in range(terms - 2):
-        stack.append(2 * (operator @ stack[-1]) - stack[-2])
-    return torch.stack(stack).reshape(terms, *signal.shape)
+    return torch.stack(_polynomials(operator, columns, terms)).reshape(terms, *signal.shape)
 
 
-def clenshaw(operator: Tensor, coefficients: Tensor | list[Tensor]) -> Tensor:
+def clenshaw(operator: Tensor, coefficients: Tensor | Sequence[Tensor]) -> Tensor:
     r"""Sum of a Chebyshev series, :math:`\sum_p T_p(A) c_p`, with two running terms instead of a stack.
+
+    Differentiable in the coefficients, not in the operator. The gradient of :math:`c_p` is :math:`T_p(A^T)` of the
+    incoming one, so nothing but the operator is kept for it.
 
     Args:
         operator: A, rescaled Laplacian with spectrum in [-1, 1], sparse or dense, shape ``(V, V)``.
@@ -76,13 +76,36 @@ def clenshaw(operator: Tensor, coefficients: Tensor | list[Tensor]) -> Tensor:
     Reference:
         Clenshaw, Math. Tables Aids Comput. 9(51):118-120, 1955.
     """
-    shape = coefficients[0].shape
-    columns = [c.reshape(len(c), -1) for c in coefficients]
-    if len(columns) == 1:
-        return columns[0].reshape(shape)
-    last, before = columns[-1], None
-    for column in reversed(columns[1:-1]):
-        start = column if before is None else column - before
-        last, before = torch.addmm(start, operator, last, alpha=2), last
-    start = columns[0] if before is None else columns[0] - before
-    return torch.addmm(start, operator, last).reshape(shape)
+    if len(coefficients) == 1:
+        return coefficients[0]
+    result: Tensor = _Series.apply(operator, *(c.reshape(len(c), -1) for c in coefficients))  # type: ignore[no-untyped-call]
+    return result.reshape(coefficients[0].shape)
+
+
+def _polynomials(operator: Tensor, columns: Tensor, terms: int) -> list[Tensor]:
+    """The polynomials of :func:`chebyshev_stack`, of columns ``(V, N)``."""
+    stack = [columns]
+    if terms > 1:
+        stack.append(operator @ columns)
+    for _ in range(terms - 2):
+        stack.append(torch.addmm(stack[-2], operator, stack[-1], beta=-1, alpha=2))
+    return stack
+
+
+class _Series(torch.autograd.Function):
+    """Clenshaw's recurrence; the stack of polynomials is its adjoint."""
+
+    @staticmethod
+    def forward(ctx: Any, operator: Tensor, *columns: Tensor) -> Tensor:
+        ctx.save_for_backward(operator)
+        ctx.terms = len(columns)
+        last, before = columns[-1], None
+        for p in reversed(range(len(columns) - 1)):
+            start = columns[p].clone() if before is None else columns[p] - before
+            last, before = start.addmm_(operator, last, alpha=2 if p else 1), last
+        return last
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (operator,) = ctx.saved_tensors
+        return None, *_polynomials(operator.t(), gradients[0], ctx.terms)

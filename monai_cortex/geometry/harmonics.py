@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["even_count", "fit_degree", "fit_matrix", "harmonic_degrees", "real_harmonics"]
+__all__ = ["even_count", "even_degree", "fit_degree", "fit_matrix", "harmonic_degrees", "real_harmonics"]
 
 
 def real_harmonics(directions: Tensor, degree: int, even: bool = False) -> Tensor:
@@ -63,6 +63,18 @@ def harmonic_degrees(degree: int, even: bool = False) -> Tensor:
 def even_count(degree: int) -> int:
     """Number of coefficients of the even degrees up to L, (L + 1)(L + 2)/2, a scalar."""
     return (degree + 1) * (degree + 2) // 2
+
+
+def even_degree(count: int) -> int:
+    """Degree L of ``count`` even coefficients, the inverse of :func:`even_count`, a scalar.
+
+    Raises:
+        ValueError: if no degree has so many.
+    """
+    degree = round((math.sqrt(8 * count + 1) - 3) / 2)
+    if degree % 2 or even_count(degree) != count:
+        raise ValueError(f"even harmonics number 1, 6, 15, 28, 45, ..., got {count} coefficients.")
+    return degree
 
 
 def fit_degree(count: int, share: float = 0.95) -> int:

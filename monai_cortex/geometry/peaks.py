@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from monai_cortex.geometry.harmonics import real_harmonics
+from monai_cortex.geometry.harmonics import even_degree, real_harmonics
 from monai_cortex.geometry.healpix import antipode_index, healpix_directions, hemisphere_index
 
 __all__ = ["Peaks", "fiber_peaks"]
@@ -48,9 +48,7 @@ def fiber_peaks(
     Raises:
         ValueError: if n is not the count of even harmonics of any degree.
     """
-    degree = round((math.sqrt(8 * len(coefficients) + 1) - 3) / 2)
-    if (degree + 1) * (degree + 2) // 2 != len(coefficients) or degree % 2:
-        raise ValueError(f"even harmonics number 1, 6, 15, 28, 45, ..., got {len(coefficients)} coefficients.")
+    degree = even_degree(len(coefficients))
     chunks = torch.split(coefficients.double(), _CHUNK, 1)
     parts = [_peaks(chunk, degree, number, relative_threshold, separation) for chunk in chunks]
     return Peaks(*(torch.cat(part).to(coefficients.dtype) for part in zip(*parts, strict=True)))

@@ -10,7 +10,13 @@ from torch import Tensor
 from monai_cortex.geometry.harmonics import even_count, fit_matrix, real_harmonics
 from monai_cortex.geometry.zonal import zonal_convolution, zonal_fit
 
-__all__ = ["deconvolution_design", "fiber_response", "isotropic_response", "shell_harmonics"]
+__all__ = [
+    "deconvolution_design",
+    "fiber_response",
+    "isotropic_response",
+    "linear_deconvolution",
+    "shell_harmonics",
+]
 
 
 def fiber_response(signal: Tensor, directions: Tensor, shell: Tensor, axes: Tensor, degree: int) -> Tensor:
@@ -74,6 +80,24 @@ def deconvolution_design(directions: Tensor, shell: Tensor, responses: Tensor, d
     unit = torch.where((shell == 0)[:, None], directions.new_tensor([0.0, 0.0, 1.0]), directions)
     fibers = real_harmonics(unit, degree, even=True) * zonal_convolution(responses[0], degree)[shell].to(directions)
     return torch.cat([fibers, responses[1:, shell, 0].T.to(directions)], 1)
+
+
+def linear_deconvolution(design: Tensor, regularization: float) -> Tensor:
+    r"""Matrix that estimates coefficients from the signal, :math:`(D^T D + \lambda I)^{-1} D^T`.
+
+    Args:
+        design: D, from coefficients to signal, ``(N, n)``.
+        regularization: lambda, in the squared unit of the design, positive.
+
+    Returns:
+        Matrix ``(n, N)``.
+
+    Reference:
+        Hoerl and Kennard, Technometrics 12(1):55-67, 1970.
+    """
+    penalty = regularization * torch.eye(design.shape[1]).to(design)
+    result: Tensor = torch.linalg.solve(design.T @ design + penalty, design.T)
+    return result
 
 
 def shell_harmonics(count: int, directions: Tensor, shell: Tensor, degrees: list[int]) -> Tensor:

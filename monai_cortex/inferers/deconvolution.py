@@ -11,6 +11,7 @@ from torch import Tensor
 __all__ = ["prepare_deconvolution_batch"]
 
 _TARGET = ("dwi", "design", "mask")
+_OPTIONAL = ("truth",)
 
 
 def prepare_deconvolution_batch(
@@ -20,12 +21,13 @@ def prepare_deconvolution_batch(
 
     Args:
         batch: with ``features`` ``(B, C, I, J, K)``, ``dwi`` ``(B, N, I, J, K)``, ``design`` ``(B, N, n)`` and ``mask``
-            ``(B, 1, I, J, K)``.
+            ``(B, 1, I, J, K)``; ``truth`` ``(B, n, I, J, K)`` may be there.
         device: where to put them.
         non_blocking: copy asynchronously from pinned memory.
 
     Returns:
-        The features, and a mapping of the other three, on the device.
+        The features, and a mapping of the others, on the device.
     """
-    moved = {name: batch[name].to(device, non_blocking=non_blocking) for name in ("features", *_TARGET)}
-    return moved["features"], {name: moved[name] for name in _TARGET}
+    names = ["features", *_TARGET, *(name for name in _OPTIONAL if name in batch)]
+    moved = {name: batch[name].to(device, non_blocking=non_blocking) for name in names}
+    return moved.pop("features"), moved

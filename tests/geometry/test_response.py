@@ -9,6 +9,7 @@ from monai_cortex.geometry.response import (
     deconvolution_design,
     fiber_response,
     isotropic_response,
+    linear_deconvolution,
     shell_harmonics,
 )
 from monai_cortex.geometry.zonal import tensor_response
@@ -154,3 +155,35 @@ def test_shells_are_fitted_apart(acquisition):
     assert constant[:, 1:].abs().max() < 2e-2
     assert (matrix.unflatten(0, (3, 28))[1, even_count(2) :] == 0).all()
     assert (matrix.unflatten(0, (3, 28))[2][:, shell != 2] == 0).all()
+
+
+def test_linear_deconvolution_without_penalty_recovers_all_coefficients(acquisition):
+    """194 volumes tell the 28 + 1 unknowns."""
+    directions, shell = acquisition
+    design = deconvolution_design(directions, shell, table(6), 6)
+    truth = torch.randn(design.shape[1], 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(linear_deconvolution(design, 1e-13) @ (design @ truth), truth, atol=1e-8, rtol=0)
+
+
+def test_linear_deconvolution_with_large_penalty_goes_to_zero_like_its_inverse(acquisition):
+    design = deconvolution_design(*acquisition, table(6), 6)
+    torch.testing.assert_close(linear_deconvolution(design, 1e9) * 1e9, design.T, atol=1e-5, rtol=0)
+
+
+def test_linear_deconvolution_shrinks_singular_values(acquisition):
+    """s becomes s / (s^2 + lambda); inverse times design is therefore symmetric, with eigenvalues below 1."""
+    design = deconvolution_design(*acquisition, table(6), 6)
+    inverse = linear_deconvolution(design, 0.5)
+    s = torch.linalg.svdvals(design)
+    torch.testing.assert_close(torch.linalg.svdvals(inverse), (s / (s**2 + 0.5)).sort(descending=True).values)
+    torch.testing.assert_close(inverse @ design, (inverse @ design).T, atol=1e-10, rtol=0)
+    shrunk = torch.linalg.eigvalsh(inverse @ design)
+    torch.testing.assert_close(shrunk, (s**2 / (s**2 + 0.5)).sort().values)
+
+
+def test_linear_deconvolution_does_not_depend_on_the_order_of_volumes(acquisition):
+    directions, shell = acquisition
+    order = torch.randperm(len(shell), generator=torch.Generator().manual_seed(0))
+    design = deconvolution_design(directions, shell, table(6), 6)
+    shuffled = deconvolution_design(directions[order], shell[order], table(6), 6)
+    torch.testing.assert_close(linear_deconvolution(shuffled, 0.1), linear_deconvolution(design, 0.1)[:, order])
