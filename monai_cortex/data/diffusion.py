@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_cortex.errors import ConfigError, CortexError, GeometryError, InputFileError
+from monai_cortex.errors import ConfigError, CortexError, InputFileError
 
-from .affine import affine_gap
+from .gradient_axes import check_gradient_axes
 from .gradients import GradientTable, read_fsl_gradients
+from .mask import read_mask
+from .mrtrix_gradients import read_mrtrix_gradients
 from .nifti import Volume, read_volume
 from .response import read_response
 from .subjects import diffusion_subjects
 
 __all__ = ["DiffusionScan", "check_dataset", "check_diffusion", "read_diffusion"]
-
-_GRID_GAP = 0.1
 
 
 class DiffusionScan(NamedTuple):
@@ -46,8 +46,8 @@ def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> Diffusi
     """Read what an item of :func:`diffusion_subjects` names.
 
     Args:
-        item: ``subject``, paths ``dwi``, ``bval``, ``bvec`` and optionally ``mask``. Without a mask all voxels with a
-            positive mean signal at b = 0 are used.
+        item: ``subject``, paths ``dwi``, ``bval`` and ``bvec`` (or ``gradients``, an MRtrix table) and optionally
+            ``mask``. Without a mask all voxels with a positive mean signal at b = 0 are used.
         nonfinite: "error", or "mask" to take voxels with NaN or infinite signal out of the mask and set them to 0.
 
     Raises:
@@ -64,12 +64,12 @@ def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> Diffusi
     policy = "keep" if nonfinite == "mask" else "error"
     image = read_volume(item["dwi"], ndim=4, subject=subject, nonfinite=policy)
     signal = np.ascontiguousarray(np.moveaxis(image.values, -1, 0))
-    table = read_fsl_gradients(item["bval"], item["bvec"], image.affine, len(signal), subject)
+    table = _read_gradients(item, image, subject)
     finite = np.isfinite(signal).all(0)
     if not finite.all():
         signal = np.where(finite, signal, np.float32(0))
     if "mask" in item:
-        mask = _read_mask(item["mask"], image, subject)
+        mask = read_mask(item["mask"], image, subject)
     else:
         mask = (signal[~table.directions.any(1)].mean(0) > 0) | ~finite
     scan = DiffusionScan(signal, image.affine, table, mask & finite, subject, int((mask & ~finite).sum()))
@@ -86,7 +86,7 @@ def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> Diffusi
 
 
 def check_diffusion(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
-    """Read all subjects of a dataset, and collect what is wrong with them; nothing is computed.
+    """Read all subjects of a dataset, and collect what is wrong with them, flipped gradient axes included.
 
     Args:
         dataset_dir: folder of subjects.
@@ -131,7 +131,10 @@ _CHECKS = {"shd_deconvolution": (diffusion_subjects, check_diffusion)}
 
 def _problem(item: Mapping[str, str]) -> CortexError | None:
     try:
-        read_diffusion(item)
+        scan = read_diffusion(item, "mask")
+        file = item.get("bvec", item.get("gradients", ""))
+        fibers = _main_fibers(item)
+        check_gradient_axes(scan.signal, scan.affine, scan.table, scan.mask, fibers, file=file, subject=scan.subject)
         for key in item:
             if key.startswith("response_"):
                 read_response(item[key], item["subject"])
@@ -140,49 +143,18 @@ def _problem(item: Mapping[str, str]) -> CortexError | None:
     return None
 
 
-def _read_mask(path: str, image: Volume, subject: str) -> NDArray[np.bool_]:
-    mask = read_volume(path, ndim=3, subject=subject, constant=True)
-    _require_same_grid(mask, image, path, subject)
-    values = np.unique(mask.values)
-    if values[0] < 0 or not set(values[:-1]) <= {0}:
-        raise InputFileError(
-            "the mask is not binary",
-            file=path,
-            subject=subject,
-            found=f"{len(values)} different values from {values[0]:g} to {values[-1]:g}",
-            expected="0 outside and one positive value inside",
-            remedy="threshold the mask",
-        )
-    if values[-1] == 0:
-        raise InputFileError(
-            "the mask is empty",
-            file=path,
-            subject=subject,
-            found="0 in every voxel",
-            expected="a positive value inside the brain",
-            remedy="make the mask again, or remove the file to use all voxels with signal",
-        )
-    return mask.values > 0
+def _main_fibers(item: Mapping[str, str]) -> NDArray[Any] | None:
+    """The largest known fiber in each voxel ``(I, J, K, 3)``, of simulated scans."""
+    if "truth_fibers" not in item:
+        return None
+    fibers = read_volume(item["truth_fibers"], ndim=4, subject=item["subject"]).values
+    fibers = fibers.reshape(*fibers.shape[:3], -1, 3)
+    largest = np.linalg.norm(fibers, axis=-1).argmax(-1)
+    return np.take_along_axis(fibers, largest[..., None, None], 3)[..., 0, :]
 
 
-def _require_same_grid(mask: Volume, image: Volume, path: str, subject: str) -> None:
-    shape = image.values.shape[:3]
-    if mask.values.shape != shape:
-        raise GeometryError(
-            "mask and image differ in shape",
-            file=path,
-            subject=subject,
-            found=f"mask {mask.values.shape}",
-            expected=f"{shape}, the shape of the image",
-            remedy="resample the mask to the image",
-        )
-    gap = affine_gap(image.affine, mask.affine, shape)
-    if gap > _GRID_GAP:
-        raise GeometryError(
-            "mask and image lie on different grids",
-            file=path,
-            subject=subject,
-            found=f"corners up to {gap:.3g} voxels apart",
-            expected=f"the same affine within {_GRID_GAP} voxels",
-            remedy="resample the mask to the image",
-        )
+def _read_gradients(item: Mapping[Any, Any], image: Volume, subject: str) -> GradientTable:
+    volumes = image.values.shape[-1]
+    if "gradients" in item:
+        return read_mrtrix_gradients(item["gradients"], volumes, subject)
+    return read_fsl_gradients(item["bval"], item["bvec"], image.affine, volumes, subject)

@@ -17,15 +17,13 @@ from monai_cortex.errors import GradientError
 
 from .affine import rotation_of
 from .atomic import atomic_path
+from .gradient_checks import RawTable, unit_vectors
 from .text_table import read_table
 
 __all__ = ["GradientTable", "fsl_vectors", "read_fsl_gradients", "write_fsl_gradients"]
 
 _AXES, _MRTRIX_COLUMNS = 3, 4
 _DEVIATION = 0.01
-_EXACT = 1e-4
-_SMALL_UNITS = 20.0
-_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,47 +39,6 @@ class GradientTable:
     bvalues: NDArray[np.float64]
     directions: NDArray[np.float64]
     notes: tuple[str, ...] = ()
-
-
-class _Table:
-    """One pair of files, so that every refusal can name both the right one and the subject."""
-
-    def __init__(self, bval: str | os.PathLike[str], bvec: str | os.PathLike[str], subject: str) -> None:
-        self.bval, self.bvec, self.subject = bval, bvec, subject
-        rows = self._rows(bval)
-        self.b = rows.ravel()
-        if min(rows.shape) > 1:
-            found = f"{rows.shape[0]} x {rows.shape[1]} numbers"
-            raise self.error(bval, "the b-values are no single row or column", found, "one number a volume")
-
-    def error(  # noqa: PLR0913
-        self, file: object, problem: str, found: object, expected: object, remedy: str = "correct the gradient table"
-    ) -> GradientError:
-        return GradientError(problem, file=file, subject=self.subject, found=found, expected=expected, remedy=remedy)
-
-    def vectors(self) -> NDArray[np.float64]:
-        """Vectors as stored, ``(N, 3)``."""
-        rows = self._rows(self.bvec)
-        found = f"{rows.shape[0]} x {rows.shape[1]} numbers"
-        if rows.shape == (_AXES, _AXES):
-            remedy = "give the table of the whole acquisition, which has more than 3 volumes"
-            raise self.error(self.bvec, "rows and columns of the table are ambiguous", found, "3 x N or N x 3", remedy)
-        if _AXES not in rows.shape:
-            raise self.error(self.bvec, "the vectors have no three components", found, "3 x N or N x 3 numbers")
-        return rows.T if rows.shape[0] == _AXES else rows
-
-    def _rows(self, file: str | os.PathLike[str]) -> NDArray[np.float64]:
-        rows = np.array(read_table(file, GradientError, self.subject)[0])
-        # Four numbers a volume, the last of them a b-value; an FSL file holds one or three.
-        if rows.shape[1] == _MRTRIX_COLUMNS and rows.shape[0] not in (1, _AXES):
-            raise self.error(
-                file,
-                "looks like an MRtrix table (x y z b), not an FSL one",
-                f"{rows.shape[0]} rows of 4 numbers",
-                "b-values in dwi.bval, vectors in dwi.bvec",
-                "convert it with `mrconvert -grad dwi.b -export_grad_fsl dwi.bvec dwi.bval`",
-            )
-        return rows
 
 
 def read_fsl_gradients(
@@ -110,17 +67,15 @@ def read_fsl_gradients(
         InputFileError: a file is missing, empty or no text.
         GradientError: the table cannot be right.
     """
-    table = _Table(bval, bvec, subject)
-    vectors = table.vectors()
-    _check_counts(table, len(vectors), volumes)
-    _check_finite(table, vectors)
-    _check_bvalues(table, b0_threshold)
+    table = RawTable(bval, bvec, subject, np.empty(0), np.empty((0, _AXES)))
+    table.b, table.vectors = _bvalues(table), _vectors(table)
+    table.check_entries(volumes)
+    table.check_bvalues(b0_threshold)
+    table.check_directions(b0_threshold)
     weighted = table.b > b0_threshold
-    norms = np.linalg.norm(vectors, axis=1)
-    _check_norms(table, norms, weighted)
-    unit = np.where(weighted[:, None], vectors / np.where(weighted, norms, 1)[:, None], 0.0)
-    notes = [_renormalized(norms, weighted)] if (abs(norms - 1) > _EXACT)[weighted].any() else []
-    return GradientTable(table.b, _world(unit, affine), tuple(notes))
+    _check_norms(table, weighted)
+    unit, notes = unit_vectors(table.vectors, weighted)
+    return GradientTable(table.b, _world(unit, affine), notes)
 
 
 def fsl_vectors(directions: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
@@ -161,62 +116,42 @@ def _world(vectors: NDArray[np.float64], affine: ArrayLike) -> NDArray[np.float6
     return np.asarray(vectors * _handedness(affine) @ rotation_of(affine).T, np.float64)
 
 
-def _renormalized(norms: NDArray[np.float64], weighted: NDArray[Any]) -> str:
-    worst = float(abs(norms - 1)[weighted].max())
-    return f"vectors renormalized, norms deviated from 1 by up to {100 * worst:.2g} %"
+def _bvalues(table: RawTable) -> NDArray[np.float64]:
+    rows = _rows(table, table.bval)
+    if min(rows.shape) > 1:
+        found = f"{rows.shape[0]} x {rows.shape[1]} numbers"
+        raise table.error(table.bval, "the b-values are no single row or column", found, "one number a volume")
+    return rows.ravel()
 
 
-def _check_counts(table: _Table, vectors: int, volumes: int | None) -> None:
-    if len({len(table.b), vectors, vectors if volumes is None else volumes}) > 1:
+def _vectors(table: RawTable) -> NDArray[np.float64]:
+    """Vectors as stored, ``(N, 3)``."""
+    rows = _rows(table, table.bvec)
+    found = f"{rows.shape[0]} x {rows.shape[1]} numbers"
+    if rows.shape == (_AXES, _AXES):
+        remedy = "give the table of the whole acquisition, which has more than 3 volumes"
+        raise table.error(table.bvec, "rows and columns of the table are ambiguous", found, "3 x N or N x 3", remedy)
+    if _AXES not in rows.shape:
+        raise table.error(table.bvec, "the vectors have no three components", found, "3 x N or N x 3 numbers")
+    return rows.T if rows.shape[0] == _AXES else rows
+
+
+def _rows(table: RawTable, file: str | os.PathLike[str]) -> NDArray[np.float64]:
+    rows = np.array(read_table(file, GradientError, table.subject)[0])
+    # Four numbers a volume, the last of them a b-value; an FSL file holds one or three.
+    if rows.shape[1] == _MRTRIX_COLUMNS and rows.shape[0] not in (1, _AXES):
         raise table.error(
-            table.bval,
-            "numbers of volumes, b-values and vectors differ",
-            f"{'' if volumes is None else f'{volumes} volumes, '}{len(table.b)} b-values, {vectors} vectors",
-            "equal numbers",
-            "check that image and gradients are of the same series",
+            file,
+            "looks like an MRtrix table (x y z b), not an FSL one",
+            f"{rows.shape[0]} rows of 4 numbers",
+            "b-values in dwi.bval, vectors in dwi.bvec",
+            "name it dwi.b, and remove dwi.bval and dwi.bvec",
         )
+    return rows
 
 
-def _check_finite(table: _Table, vectors: NDArray[np.float64]) -> None:
-    for file, rows in ((table.bval, table.b[:, None]), (table.bvec, vectors)):
-        bad = np.asarray(~np.isfinite(rows).all(1))
-        if bad.any():
-            remedy = "write 0 0 0 for the vector of b = 0" if file is table.bvec else "correct the gradient table"
-            raise table.error(file, "NaN or infinite entries", f"in {_volumes(bad)}", "finite numbers", remedy)
-
-
-def _check_bvalues(table: _Table, threshold: float) -> None:
-    b: NDArray[Any] = table.b
-    largest, smallest = b.max(), b.min()
-    if smallest < 0:
-        raise table.error(
-            table.bval, "negative b-values", f"{smallest:g} in {_volumes(np.asarray(b < 0))}", "0 or more s/mm^2"
-        )
-    if 0 < largest < _SMALL_UNITS:
-        remedy = "multiply b-values in ms/um^2 by 1000"
-        raise table.error(table.bval, "b-values in wrong units", f"largest b = {largest:g}", "s/mm^2", remedy)
-    if largest <= threshold:
-        raise table.error(
-            table.bval,
-            "no diffusion-weighted volume",
-            f"largest b = {largest:g}",
-            f"b above {threshold:g} s/mm^2",
-            "check that the table belongs to this series",
-        )
-    if smallest > threshold:
-        raise table.error(
-            table.bval,
-            "no b = 0 volume",
-            f"smallest b = {smallest:g}",
-            f"a volume with b of at most {threshold:g} s/mm^2",
-            "add the b = 0 image, or raise b0_threshold",
-        )
-
-
-def _check_norms(table: _Table, norms: NDArray[np.float64], weighted: NDArray[Any]) -> None:
-    zero: NDArray[Any] = weighted & (norms == 0)
-    if zero.any():
-        raise table.error(table.bvec, "weighted volumes with a zero vector", _volumes(zero), "a unit vector each")
+def _check_norms(table: RawTable, weighted: NDArray[Any]) -> None:
+    norms = np.linalg.norm(table.vectors, axis=1)
     off = np.where(weighted, abs(norms - 1), 0)
     if off.max() > _DEVIATION:
         worst = int(off.argmax())
@@ -227,10 +162,3 @@ def _check_norms(table: _Table, norms: NDArray[np.float64], weighted: NDArray[An
             "norms within 1 % of 1",
             "normalize the vectors; where norms encode b, write b-values instead",
         )
-
-
-def _volumes(bad: NDArray[Any]) -> str:
-    """Numbers of the first few volumes concerned, counted from 0."""
-    index = np.flatnonzero(bad)
-    more = f" and {len(index) - _SHOWN} more" if len(index) > _SHOWN else ""
-    return f"volume {', '.join(map(str, index[:_SHOWN]))}{more}"

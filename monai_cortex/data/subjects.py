@@ -7,29 +7,41 @@ from pathlib import Path
 
 from monai_cortex.errors import InputFileError
 
+from .bids import BIDS_LAYOUT, bids_scans
 from .input_file import require_file
 
 __all__ = ["diffusion_subjects"]
 
-_REQUIRED = {"dwi": "dwi.nii.gz", "bval": "dwi.bval", "bvec": "dwi.bvec"}
-_OPTIONAL = {"mask": "mask.nii.gz", **{f"response_{name}": f"response_{name}.txt" for name in ("wm", "gm", "csf")}}
-_LAYOUT = f"<subject>/{' '.join(_REQUIRED.values())} [{' '.join(_OPTIONAL.values())}]"
+_TABLES = {"bval": "dwi.bval", "bvec": "dwi.bvec"}
+_MRTRIX = {"gradients": "dwi.b"}
+_OPTIONAL = {
+    "mask": "mask.nii.gz",
+    **{f"response_{name}": f"response_{name}.txt" for name in ("wm", "gm", "csf")},
+    **{f"truth_{name}": f"truth_{name}.nii.gz" for name in ("fibers", "wmfod", "tissues")},
+    "target": "target_wmfod.nii.gz",
+}
+_IMAGE = "dwi.nii.gz"
+_LAYOUT = f"<subject>/{_IMAGE} {' '.join(_TABLES.values())} (or dwi.b) [mask.nii.gz response_wm.txt ...]"
+_LAYOUTS = f"{_LAYOUT}, or BIDS: {BIDS_LAYOUT}"
 
 
 def diffusion_subjects(dataset_dir: str | os.PathLike[str], *, strict: bool = True) -> list[dict[str, str]]:
-    """List the subjects of a dataset, one for each sub-folder that holds ``dwi.nii.gz``.
+    """List the scans of a dataset: sub-folders that hold ``dwi.nii.gz``, and images that are named as BIDS says.
 
     Args:
-        dataset_dir: folder of subjects, or of a single one.
-        strict: False lists subjects without gradients too, so that one of them does not cost the others; reading
+        dataset_dir: folder of subjects, or of a single one; or a BIDS dataset, raw or of derivatives.
+        strict: False lists scans without gradients too, so that one of them does not cost the others; reading
             them then raises.
 
     Returns:
-        Items sorted by name: ``subject``, the paths ``dwi``, ``bval`` and ``bvec`` and, where the files are there,
-        ``mask``, ``response_wm``, ``response_gm`` and ``response_csf``.
+        Items sorted by name: ``subject``, the folder's name or the entities of the BIDS name; the paths ``dwi``,
+        ``bval`` and ``bvec``, or ``gradients`` in place of the two where only an MRtrix table (``dwi.b``) is there;
+        and, where the files are there, ``mask``, ``response_wm``, ``response_gm``, ``response_csf`` and, of simulated
+        subjects, ``truth_fibers``, ``truth_wmfod``, ``truth_tissues`` and ``target``. Of BIDS names see
+        :func:`monai_cortex.data.bids.bids_scans`.
 
     Raises:
-        InputFileError: the folder is missing or holds no subject, or a subject has no gradients.
+        InputFileError: the folder is missing or holds no subject, a subject has no gradients, or two have one name.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
@@ -37,33 +49,53 @@ def diffusion_subjects(dataset_dir: str | os.PathLike[str], *, strict: bool = Tr
             "the dataset folder does not exist",
             file=folder,
             found="a file" if folder.exists() else "nothing",
-            expected=f"a folder with {_LAYOUT}",
+            expected=f"a folder with {_LAYOUTS}",
             remedy="check dataset_dir and its spelling",
         )
-    places = [folder] if _holds(folder, "dwi") else sorted(place for place in folder.iterdir() if _visible(place))
-    items = [_item(place) for place in places if _holds(place, "dwi")]
+    single = _holds(folder, _IMAGE)
+    places = [folder] if single else sorted(place for place in folder.iterdir() if _visible(place))
+    items = [_item(place) for place in places if _holds(place, _IMAGE)] + bids_scans(folder)
     if not items:
         raise InputFileError(
             "the dataset folder holds no subject",
             file=folder,
-            found=f"{len(places)} sub-folders, none with {_REQUIRED['dwi']}",
-            expected=_LAYOUT,
+            found=f"{len(places)} sub-folders, none with {_IMAGE} or BIDS names",
+            expected=_LAYOUTS,
             remedy="arrange the files like this, or name another dataset_dir",
         )
+    items.sort(key=lambda item: item["subject"])
+    _check_unique(items)
     for item in items if strict else ():
-        for key in ("bval", "bvec"):
-            require_file(item[key], item["subject"])
+        for key in ("bval", "bvec", "gradients"):
+            if key in item:
+                require_file(item[key], item["subject"])
     return items
 
 
 def _item(place: Path) -> dict[str, str]:
-    names = {key: name for key, name in (_REQUIRED | _OPTIONAL).items() if key in _REQUIRED or _holds(place, key)}
-    return {"subject": place.resolve().name, **{key: str(place / name) for key, name in names.items()}}
+    complete = all(_holds(place, name) for name in _TABLES.values())
+    tables = _MRTRIX if not complete and _holds(place, *_MRTRIX.values()) else _TABLES
+    names = tables | {key: name for key, name in _OPTIONAL.items() if _holds(place, name)}
+    paths = {"dwi": _IMAGE, **names}
+    return {"subject": place.resolve().name, **{key: str(place / name) for key, name in paths.items()}}
 
 
-def _holds(place: Path, key: str) -> bool:
+def _check_unique(items: list[dict[str, str]]) -> None:
+    for first, second in zip(items, items[1:], strict=False):
+        if first["subject"] == second["subject"]:
+            raise InputFileError(
+                "two scans have the same name, and their results would overwrite each other",
+                file=first["dwi"],
+                subject=first["subject"],
+                found=f"also {second['dwi']}",
+                expected="one name for each scan",
+                remedy="rename or remove one of the two",
+            )
+
+
+def _holds(place: Path, name: str) -> bool:
     # A link whose content is absent counts: reading it says how to get the content.
-    return os.path.lexists(place / (_REQUIRED | _OPTIONAL)[key])
+    return os.path.lexists(place / name)
 
 
 def _visible(place: Path) -> bool:

@@ -15,6 +15,14 @@ from .deconvolution_design import (
 from .deconvolution_maps import DeconvolutionMaps, DeconvolutionMapsD, DeconvolutionMapsDict, DeconvolutionMapsd, Maps
 from .deconvolution_preprocessing import deconvolution_crops, deconvolution_preprocessing
 from .diffusion_tensor import DiffusionTensor, DiffusionTensorD, DiffusionTensorDict, DiffusionTensord, TensorMaps
+from .fiber_target import FiberTarget, FiberTargetD, FiberTargetDict, FiberTargetd
+from .input_directions import InputDirections, InputDirectionsD, InputDirectionsDict, InputDirectionsd
+from .linear_deconvolution import (
+    LinearDeconvolution,
+    LinearDeconvolutionD,
+    LinearDeconvolutionDict,
+    LinearDeconvolutiond,
+)
 from .load_diffusion import LoadDiffusion, LoadDiffusionD, LoadDiffusionDict, LoadDiffusiond
 from .normalize_diffusion import (
     NormalizeDiffusion,

@@ -46,10 +46,17 @@ class DeconvolutionMaps(Transform):
         tissues: names of the tissues, white matter first.
         peaks: number of peaks.
         threshold: least amplitude of a peak as a fraction of the voxel's highest.
+        match_b0: scale all tissues of a voxel so that they reproduce its measured mean at b = 0.
     """
 
-    def __init__(self, tissues: Sequence[str] = ("wm", "csf"), peaks: int = 5, threshold: float = 0.1) -> None:
-        self.tissues, self.peaks, self.threshold = tuple(tissues), peaks, threshold
+    def __init__(
+        self,
+        tissues: Sequence[str] = ("wm", "csf"),
+        peaks: int = 5,
+        threshold: float = 0.1,
+        match_b0: bool = False,
+    ) -> None:
+        self.tissues, self.peaks, self.threshold, self.match_b0 = tuple(tissues), peaks, threshold, match_b0
 
     def __call__(self, prediction: Tensor, dwi: Tensor, design: Tensor, mask: Tensor, scale: Tensor) -> Maps:
         """Make the maps.
@@ -63,11 +70,14 @@ class DeconvolutionMaps(Transform):
         """
         inside = mask[0] > 0
         values = prediction[:, inside].float()
-        misfit = (design @ values - dwi[:, inside]).square().mean(0).sqrt()
         count = len(values) - len(self.tissues) + 1
         # Volumes at b = 0 see degree 0 only, but for rounding.
         unweighted = (design[:, 1:count].abs() <= _ROUNDING * design[:, :1].abs()).all(1)
         baseline = dwi[unweighted][:, inside].mean(0)
+        if self.match_b0:
+            explained = (design[unweighted] @ values).mean(0)
+            values = values * torch.where(explained > 0, baseline / explained.clamp_min(1e-6), 1.0)
+        misfit = (design @ values - dwi[:, inside]).square().mean(0).sqrt()
         relative = torch.where(baseline > 0, 100 * misfit / baseline.clamp_min(1e-6), 0.0)
         coefficients = values * scale[:, inside]
         found = fiber_peaks(coefficients[:count], self.peaks, self.threshold)
@@ -93,7 +103,7 @@ class DeconvolutionMapsd(MapTransform):
 
     Args:
         keys: the key of the network's result, normally ``pred``.
-        tissues, peaks, threshold: see :class:`DeconvolutionMaps`.
+        tissues, peaks, threshold, match_b0: see :class:`DeconvolutionMaps`.
         prefix: put before the names of the maps.
         allow_missing_keys: skip items without the key.
     """
@@ -104,11 +114,12 @@ class DeconvolutionMapsd(MapTransform):
         tissues: Sequence[str] = ("wm", "csf"),
         peaks: int = 5,
         threshold: float = 0.1,
+        match_b0: bool = False,
         prefix: str = "",
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.transform, self.prefix = DeconvolutionMaps(tissues, peaks, threshold), prefix
+        self.transform, self.prefix = DeconvolutionMaps(tissues, peaks, threshold, match_b0), prefix
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)

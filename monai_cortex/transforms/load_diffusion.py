@@ -15,7 +15,7 @@ from monai_cortex.data import DiffusionScan, find_shells, read_diffusion
 __all__ = ["LoadDiffusion", "LoadDiffusionD", "LoadDiffusionDict", "LoadDiffusiond"]
 
 
-_FILES = ("dwi", "bval", "bvec", "mask")
+_FILES = ("dwi", "bval", "bvec", "gradients", "mask")
 
 
 class LoadDiffusion(Transform):
@@ -36,11 +36,11 @@ class LoadDiffusion(Transform):
 class LoadDiffusiond(MapTransform):
     """Dictionary version of :class:`LoadDiffusion`.
 
-    Reads the files that ``dwi``, ``bval``, ``bvec`` and, where present, ``mask`` name. Puts the signal
-    ``(N, I, J, K)`` under ``keys`` and adds ``mask`` and ``b0`` (the mean at
-    b = 0) ``(1, I, J, K)``, ``affine`` ``(4, 4)`` in mm, ``bvalues``
-    ``(N,)`` in s/mm^2, ``directions`` ``(N, 3)`` in world axes, ``shells`` ``(S,)`` in s/mm^2, ``shell`` ``(N,)``, and
-    ``sources``, the files' names.
+    Reads the files that ``dwi``, ``bval`` and ``bvec`` (or ``gradients``) and, where present, ``mask`` name. Puts the
+    signal ``(N, I, J, K)`` under ``keys`` and adds ``mask`` and ``b0`` (the mean at b = 0) ``(1, I, J, K)``,
+    ``affine`` ``(4, 4)`` in mm, ``bvalues`` ``(N,)`` in s/mm^2, ``directions`` ``(N, 3)`` in world axes, ``shells``
+    ``(S,)`` in s/mm^2, ``shell`` ``(N,)``, ``sources``, the files' names, ``nonfinite``, the number of voxels left out,
+    and ``gradient_notes``, what was repaired in the gradient table.
 
     Args:
         keys: the key of the image, normally ``dwi``.
@@ -70,6 +70,8 @@ class LoadDiffusiond(MapTransform):
                 "directions": torch.as_tensor(scan.table.directions),
                 "shells": torch.as_tensor(values),
                 "shell": torch.as_tensor(shell),
+                "nonfinite": scan.nonfinite,
+                "gradient_notes": "; ".join(scan.table.notes),
             }
         return result
 

@@ -66,7 +66,9 @@ class ShellHarmonics(Transform):
 
 
 class ShellHarmonicsd(MapTransform):
-    """Dictionary version of :class:`ShellHarmonics`: reads ``directions``, ``shell`` and ``shells``, adds ``features``.
+    """Dictionary version of :class:`ShellHarmonics`: adds ``features``.
+
+    Reads ``directions``, ``shell``, ``shells`` and, where present, ``inputs``, the volumes to use ``(M,)``.
 
     Args:
         keys: the key of the signal ``(N, I, J, K)``, normally ``dwi``.
@@ -87,8 +89,9 @@ class ShellHarmonicsd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         for key in self.key_iterator(data):
-            table = [data[name] for name in ("directions", "shell", "shells")]
-            result["features"] = self.transform(data[key], *table)
+            inputs = data.get("inputs", slice(None))
+            dwi, directions, shell = (data[name][inputs] for name in (key, "directions", "shell"))
+            result["features"] = self.transform(dwi, directions, shell, data["shells"])
         return result
 
 

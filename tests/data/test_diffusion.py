@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from monai_cortex.data.diffusion import check_dataset, check_diffusion, read_diffusion
+from monai_cortex.data.mrtrix_gradients import write_mrtrix_gradients
 from monai_cortex.data.subjects import diffusion_subjects
-from monai_cortex.errors import ConfigError, GeometryError, GradientError, InputFileError
+from monai_cortex.errors import ConfigError, GradientError, InputFileError
 
 SHAPE = (4, 5, 6)
 
@@ -63,6 +64,24 @@ def test_nothing_left_to_use(subject, voxels, refused):
     refused(InputFileError, lambda: read_diffusion(item), item["dwi"], "no voxel is left")
 
 
+def test_mrtrix_table_gives_the_same_scan(subject):
+    folder = subject()
+    expected = read_diffusion(item_of(folder))
+    write_mrtrix_gradients(folder / "dwi.b", expected.table)
+    (folder / "dwi.bval").unlink()
+    found = read_diffusion(item_of(folder))
+    np.testing.assert_allclose(found.table.directions, expected.table.directions, atol=1e-9)
+    np.testing.assert_allclose(found.table.bvalues, [0, 0, *[1000] * 8])
+    np.testing.assert_array_equal(found.mask, expected.mask)
+
+
+def test_mrtrix_table_of_another_series(subject, voxels, refused):
+    folder = subject(voxels=voxels[..., :9])
+    (folder / "dwi.b").write_text("0 0 0 0\n" + "1 0 0 1000\n" * 9)
+    (folder / "dwi.bval").unlink()
+    refused(GradientError, lambda: read_diffusion(item_of(folder)), folder / "dwi.b", "9 volumes, 10 b-values")
+
+
 def test_numbers_of_volumes_differ(subject, voxels, refused):
     item = item_of(subject(voxels=voxels[..., :9]))
     refused(GradientError, lambda: read_diffusion(item), item["bval"], "9 volumes, 10 b-values, 10 vectors")
@@ -71,34 +90,6 @@ def test_numbers_of_volumes_differ(subject, voxels, refused):
 def test_image_of_three_dimensions(subject, voxels, refused):
     item = item_of(subject(voxels=voxels[..., 0]))
     refused(InputFileError, lambda: read_diffusion(item), item["dwi"], "ndim")
-
-
-MASKS = {
-    "empty": (np.zeros(SHAPE, np.uint8), InputFileError, "empty"),
-    "other shape": (np.ones((4, 5, 7), np.uint8), GeometryError, "(4, 5, 7)"),
-    "labels": (np.arange(120, dtype=np.uint8).reshape(SHAPE) % 3, InputFileError, "binary"),
-    "no zero": (np.arange(120, dtype=np.uint8).reshape(SHAPE) % 2 + 1, InputFileError, "binary"),
-    "negative": (-np.ones(SHAPE, np.int16), InputFileError, "binary"),
-    "four dimensions": (np.ones((*SHAPE, 2), np.uint8), InputFileError, "ndim"),
-    "not finite": (np.full(SHAPE, np.nan, np.float32), InputFileError, "non-finite"),
-}
-
-
-@pytest.mark.parametrize("fault", MASKS)
-def test_impossible_masks(subject, refused, fault):
-    mask, kind, word = MASKS[fault]
-    item = item_of(subject(mask=mask))
-    refused(kind, lambda: read_diffusion(item), item["mask"], "sub-1", word)
-
-
-def test_mask_on_another_grid(subject, nifti, refused):
-    folder = subject()
-    mask = np.ones(SHAPE, np.uint8)
-    nifti("sub-1/mask.nii.gz", mask, srow_x=[-2.0, 0, 0, 30.1])
-    assert read_diffusion(item_of(folder)).mask.all()
-    nifti("sub-1/mask.nii.gz", mask, srow_x=[2.0, 0, 0, 30])
-    item = item_of(folder)
-    refused(GeometryError, lambda: read_diffusion(item), item["mask"], "corners up to 6 voxels apart")
 
 
 def test_unknown_policy(subject, refused):

@@ -1,5 +1,9 @@
+from functools import partial
+
+import pytest
 import torch
 
+from monai_cortex.errors import GradientError
 from monai_cortex.geometry.response import deconvolution_design
 from monai_cortex.testing import assert_pair_agrees
 from monai_cortex.transforms import (
@@ -29,3 +33,19 @@ def test_pair_agrees(make_scan, make_responses):
     )
     assert transform(data)["design"].shape == (26, 16)
     assert DeconvolutionDesignD is DeconvolutionDesignDict is DeconvolutionDesignd
+
+
+@pytest.mark.parametrize(("degree", "limit"), [(10, 8), (8, 8)])
+def test_degree_is_limited_by_the_directions(make_scan, make_responses, degree, limit):
+    """Twelve directions determine at most 48 coefficients; degree 8 has 45."""
+    scan = make_scan(1000.0, 2000.0, nside=1)
+    count = int((scan.shell > 0).sum())
+    assert count == 12
+    build = partial(DeconvolutionDesign(degree), scan.directions, scan.shell, make_responses(scan))
+    if degree > limit:
+        with pytest.raises(GradientError, match="too high") as caught:
+            build()
+        assert f"lmax {degree}, 66 coefficients, from {count} directions" in str(caught.value)
+        assert f"at most {limit}" in str(caught.value)
+    else:
+        assert build().shape[1] == 46

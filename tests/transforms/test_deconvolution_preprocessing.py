@@ -48,7 +48,9 @@ def test_fibers_explain_the_scan_that_was_read(case):
 
 def test_shapes_and_types_are_those_of_training(case):
     data = deconvolution_preprocessing(degree=6)(case[0][0])
-    assert data["features"].shape == (2 * 45, 3, 2, 2)
+    assert data["features"].shape == (4 * 45, 3, 2, 2)
+    without = deconvolution_preprocessing(degree=6, linear=False)(case[0][0])["features"]
+    torch.testing.assert_close(data["features"][: 2 * 45], without)
     assert data["design"].shape == (98, 28 + 1)
     assert data["mask"].shape == data["scale"].shape == (1, 3, 2, 2)
     assert {data[name].dtype for name in ("features", "dwi", "design", "mask", "scale")} == {torch.float32}
