@@ -1,4 +1,5 @@
 """Layers: one operation each."""
 
 from .hemispherical_conv import HemisphericalConv
+from .spatial_pool import SpatialPool, SpatialUnpool
 from .spherical_pool import SphericalPool, SphericalUnpool

@@ -192,7 +192,7 @@ def test_multiply_adds_stay_below_the_plain_convolution():
     bound = 4 * 5 * vertices * inputs * outputs * voxels + 5 * vertices**2 * max(inputs, outputs) * voxels
     assert 0 < counted <= bound
     full = multiply_adds(convolution(4, inputs, outputs, build=spherical_graph), torch.cat([x, x], 2))
-    assert counted < full / 2
+    assert counted <= full / 2
 
 
 def test_gradients_reach_every_parameter():

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.hemisphere import hemispheric_graph, spherical_graph
 from monai_cortex.networks.layers import HemisphericalConv
 from monai_cortex.networks.nets import HemisphericalUNet
@@ -15,7 +16,7 @@ def network(inputs=2, outputs=2, *, seed=0, **options):
     torch.manual_seed(seed)
     options = {"channels": (4, 6, 8), **options}
     net = HemisphericalUNet(inputs, outputs, **options)
-    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm3d)):
+    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm1d)):
         norm.momentum = None
     nn.init.normal_([m for m in net.modules() if isinstance(m, HemisphericalConv)][-1].spherical_weight)
     vertices = 6 * options.get("nside", 4) ** 2 * (1 if options.get("hemisphere", True) else 2)
@@ -201,9 +202,16 @@ def test_batch_members_are_independent_in_evaluation():
     torch.testing.assert_close(net(x), alone, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kernel_sizes", [(3, 3), (3, 3, 3, 3)])
-def test_one_kernel_size_per_level_is_needed(kernel_sizes):
-    with pytest.raises(ValueError, match="kernel_sizes"):
+@pytest.mark.parametrize("name", ["kernel_sizes", "spatial_pooling"])
+@pytest.mark.parametrize("count", [1, 4])
+def test_one_value_per_level_is_needed(name, count):
+    with pytest.raises(ConfigError, match=f"{name} does not match.*\n.*{count} values"):
+        HemisphericalUNet(1, 1, **{name: [True] * count})
+
+
+@pytest.mark.parametrize("kernel_sizes", [2, (1, 2, 1), (1, 5, 1), 0])
+def test_other_kernels_are_refused_in_terms_of_the_patch(kernel_sizes):
+    with pytest.raises(ConfigError, match="patch 1, or a patch of at least 3"):
         HemisphericalUNet(1, 1, kernel_sizes=kernel_sizes)
 
 
@@ -216,6 +224,70 @@ def test_state_survives_a_round_trip(tmp_path):
         torch.testing.assert_close(other(x), net(x), atol=0, rtol=0)
 
 
-def test_sphere_that_cannot_be_halved_so_often_is_refused():
-    with pytest.raises(ValueError, match="nside"):
-        HemisphericalUNet(1, 1, nside=2, channels=(2, 2, 2))
+@pytest.mark.parametrize(
+    ("nside", "channels", "least"), [(2, (2, 2, 2), 4), (6, (2, 2), 2), (0, (2,), 1), (8, (2,) * 5, 16), (4, (), 1)]
+)
+def test_sphere_that_cannot_be_halved_so_often_is_refused(nside, channels, least):
+    with pytest.raises(ConfigError, match=f"nside {nside}, .* {len(channels)} levels\n.*at least {least},"):
+        HemisphericalUNet(1, 1, nside=nside, channels=channels)
+
+
+POOLING = pytest.mark.parametrize("spatial_pooling", [True, (True, False), (False, True)])
+
+
+@POOLING
+@pytest.mark.parametrize("size", [(1, 1, 1), (3, 3, 3), (4, 4, 4), (2, 5, 7)])
+@torch.no_grad()
+def test_spatial_pooling_takes_grids_of_any_size(size, spatial_pooling):
+    x = torch.randn(2, 2, 96, *size)
+    y = network(spatial_pooling=spatial_pooling)(x)
+    assert y.shape == x.shape
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("spatial_pooling", "sizes"),
+    [(True, [8, 4, 2]), ((True, False), [8, 4, 4]), ((False, True), [8, 8, 4]), (False, [8] * 3)],
+)
+@torch.no_grad()
+def test_chosen_levels_pool_the_voxels(spatial_pooling, sizes):
+    net, found = network(spatial_pooling=spatial_pooling), []
+    for part in (*net.down, net.bottom):
+        part.register_forward_hook(lambda _, inputs, __: found.append(inputs[0].shape[-1]))
+    net(torch.randn(1, 2, 96, 8, 8, 8))
+    assert found == sizes
+
+
+@torch.no_grad()
+def test_spatial_pooling_has_no_weights_of_its_own():
+    plain, pooled = network(), network(spatial_pooling=True)
+    pooled.load_state_dict(plain.state_dict())
+    x = torch.randn(1, 2, 96, 1, 1, 1)
+    torch.testing.assert_close(pooled(x), plain(x))
+    x = torch.randn(1, 2, 96, 4, 4, 4)
+    assert (pooled(x) - plain(x)).abs().max() > 1e-3
+
+
+@POOLING
+@pytest.mark.parametrize("size", [(4, 4, 4), (3, 3, 3), (5, 5, 5)])
+@torch.no_grad()
+def test_all_cube_symmetries_commute_with_spatial_pooling(cube_symmetries, relative, spatial_pooling, size):
+    """Odd sizes too: their pairs overlap instead of leaving one voxel over."""
+    net, x = network(channels=(3, 4, 4), spatial_pooling=spatial_pooling), torch.randn(1, 2, 96, *size)
+    y = net(x)
+    for symmetry in cube_symmetries:
+        torch.testing.assert_close(net(symmetry(x)), symmetry(y), atol=relative(1e-5, y), rtol=0)
+
+
+@torch.no_grad()
+def test_hemisphere_equals_sphere_with_spatial_pooling(antipodal_pair, relative):
+    half, full = sphere_pair(spatial_pooling=True)
+    on_sphere, on_hemisphere, kept = antipodal_pair(4, 2, (4, 3, 4))
+    y = full(on_sphere)[:, :, kept]
+    torch.testing.assert_close(half(on_hemisphere), y, atol=relative(1e-5, y), rtol=0)
+
+
+def test_options_of_the_blocks_are_handed_on():
+    assert network(terms=2).down[0][1].conv.spherical_weight.shape == (4, 4, 2)
+    with pytest.raises(TypeError, match="trems"):
+        HemisphericalUNet(1, 1, trems=2)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.geometry.hemisphere import hemispheric_graph, spherical_graph
 from monai_cortex.networks.nets import HemisphericalUNet, SphericalDeconvolver
@@ -29,7 +30,7 @@ def silent(channels):
 @pytest.mark.parametrize(("isotropic", "shells"), [(0, 2), (1, 2), (2, 3)])
 def test_silent_network_gives_uniform_tissues_of_unit_mass(hemisphere, isotropic, shells):
     network = silent(1 + isotropic)
-    deconvolver = SphericalDeconvolver(network, 2, 4, 2, isotropic=isotropic, hemisphere=hemisphere)
+    deconvolver = SphericalDeconvolver(network, 2, 4, 2, hemisphere=hemisphere)
     result = deconvolver(torch.randn(2, shells * 6, 1, 2, 3, generator=torch.Generator().manual_seed(0)))
     expected = torch.zeros(15 + isotropic)
     expected[0] = expected[15:] = 1 / math.sqrt(4 * math.pi)
@@ -63,14 +64,18 @@ def test_positive_distribution_is_read_off_its_samples(hemisphere):
     assert result[45].item() == pytest.approx(mean, rel=1e-5)
 
 
-def test_isotropic_tissue_is_the_mean_of_its_own_map():
+@pytest.mark.parametrize(
+    ("readout", "expected"),
+    [({}, torch.mean), ({"isotropic_readout": "mean"}, torch.mean), ({"isotropic_readout": "max"}, torch.max)],
+)
+def test_isotropic_tissue_is_read_off_its_own_map(readout, expected):
     shift = math.log(math.expm1(1 / (4 * math.pi)))
     ramp = torch.linspace(0.1, 2.0, 24)
     maps = torch.stack([torch.ones(24), ramp, ramp.flip(0) ** 2]).expm1().log() - shift
     network = Stub(lambda s: maps[None, :, :, None, None, None])
-    result = SphericalDeconvolver(network, 2, 2, 2, isotropic=2)(torch.zeros(1, 12, 1, 1, 1)).flatten()
-    expected = math.sqrt(4 * math.pi) * torch.stack([ramp.mean(), (ramp**2).mean()])
-    torch.testing.assert_close(result[6:], expected)
+    result = SphericalDeconvolver(network, 2, 2, 2, **readout)(torch.zeros(1, 12, 1, 1, 1)).flatten()
+    wanted = math.sqrt(4 * math.pi) * torch.stack([expected(ramp), expected(ramp.flip(0) ** 2)])
+    torch.testing.assert_close(result[6:], wanted)
 
 
 def test_hemisphere_and_sphere_agree_with_the_same_weights(double_precision):
@@ -88,12 +93,30 @@ def test_hemisphere_and_sphere_agree_with_the_same_weights(double_precision):
 
 
 @pytest.mark.parametrize("hemisphere", [True, False])
-def test_more_coefficients_than_vertices_are_refused_with_both_numbers(hemisphere):
-    with pytest.raises(ValueError, match=r"28 coefficients.* 24 vertices"):
+def test_more_coefficients_than_vertices_are_refused_with_both_degrees(hemisphere):
+    with pytest.raises(ConfigError, match=r"lmax 6 at nside 2\n.* from 0 to 4: .* 24 vertices"):
         SphericalDeconvolver(silent(2), nside=2, degree=6, hemisphere=hemisphere)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 5])
+def test_number_of_groups_is_free(groups):
+    network = silent(2)
+    SphericalDeconvolver(network, 2, 2, 4)(torch.zeros(1, 15 * groups, 1, 1, 1))
+    assert network.seen.shape[1] == groups
+
+
+@pytest.mark.parametrize("channels", [14, 31])
+def test_part_of_a_group_is_refused(channels):
+    with pytest.raises(ConfigError, match=rf"{channels} channels\n.* multiple of 15"):
+        SphericalDeconvolver(silent(2), 2, 2, 4)(torch.zeros(1, channels, 1, 1, 1))
+
+
+def test_other_readouts_are_refused():
+    with pytest.raises(ConfigError, match="'median'\n.*'mean' or 'max'"):
+        SphericalDeconvolver(silent(2), 2, 2, 2, isotropic_readout="median")
+
+
 def test_operators_follow_the_input_and_stay_out_of_checkpoints():
-    deconvolver = SphericalDeconvolver(silent(1), 2, 2, 2, isotropic=0)
+    deconvolver = SphericalDeconvolver(silent(1), 2, 2, 2)
     assert not deconvolver.state_dict()
     assert deconvolver.double()(torch.zeros(1, 6, 1, 1, 1, dtype=torch.float64)).dtype == torch.float64
