@@ -58,10 +58,55 @@ def samples(slug: str, folder: Path) -> None:
 
 
 @main.command()
+@click.argument("slug", type=click.Choice(["shd_deconvolution"]))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--subjects", default=1, show_default=True, help="How many.")
+@click.option("--protocol", default="clinical_30", show_default=True, help="Gradients: a name, a wrong one lists all.")
+@click.option("--snr", default=30.0, show_default=True, help="Of white matter at b = 0.")
+@click.option("--seed", default=0, show_default=True, help="Of the first subject; the next have the next numbers.")
+@click.option("--vary", is_flag=True, help="Draw diffusivities, and gray matter in some scenes, at random.")
+def simulate(slug: str, folder: Path, subjects: int, protocol: str, snr: float, seed: int, vary: bool) -> None:  # noqa: PLR0913
+    """Simulate subjects with known truth as files that a bundle reads."""
+    from monai_cortex.simulate import simulate_diffusion, write_simulated_diffusion
+
+    for number in range(seed, seed + subjects):
+        subject = simulate_diffusion(number, protocol, snr, vary=vary)
+        write_simulated_diffusion(folder / f"phantom-{number:04d}", subject)
+    click.echo(f"{slug}: {subjects} simulated subjects in {folder}")
+
+
+@main.command()
+@click.argument("fod", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("outputs", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--mask", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Where streamlines run.")
+@click.option("--seeds", default=10000, show_default=True, help="Points to start at, drawn from the mask.")
+@click.option("--deterministic", is_flag=True, help="Follow the highest direction instead of drawing one.")
+@click.option("--minimum-amplitude", default=0.1, show_default=True, help="Where distributions are lower, lines end.")
+@click.option("--seed", default=0, show_default=True, help="Of the random numbers.")
+def track(  # noqa: PLR0913
+    fod: Path,
+    outputs: tuple[Path, ...],
+    mask: Path | None,
+    seeds: int,
+    deterministic: bool,
+    minimum_amplitude: float,
+    seed: int,
+) -> None:
+    """Follow the orientations of FOD (wmfod.nii.gz), and write streamlines to OUTPUTS, names in .trk or .tck."""
+    from monai_cortex.inferers import TrackingOptions, track_file
+
+    if wrong := [path.name for path in outputs if path.suffix not in (".trk", ".tck")]:
+        raise click.BadParameter(f"{wrong[0]}: streamlines are written as .trk or .tck", param_hint="OUTPUTS")
+    options = TrackingOptions(deterministic=deterministic, minimum_amplitude=minimum_amplitude)
+    count = track_file(fod, outputs, mask, seeds, options, seed=seed)
+    click.echo(f"{count} streamlines from {seeds} seeds")
+
+
+@main.command()
 @click.argument("slug")
 @click.argument("dataset_dir", type=click.Path(file_okay=False, path_type=Path))
 def check(slug: str, dataset_dir: Path) -> None:
-    """Check all inputs of a method without computing; exit code 3 if some subjects fail, 4 if none passes."""
+    """Check all inputs of a method, gradient axes included; exit code 3 if some subjects fail, 4 if none passes."""
     from monai_cortex.data import check_dataset
 
     count, errors = check_dataset(slug, dataset_dir)

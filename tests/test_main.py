@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from monai_cortex.__main__ import main
+from monai_cortex.data import read_streamlines
 
 
 @pytest.fixture
@@ -56,6 +57,32 @@ def test_check_tells_some_from_none(call, scans, tmp_path):
     assert "1 of 2 subjects" in some.output
     (tmp_path / "a" / "dwi.bvec").unlink()
     assert call("check", "shd_deconvolution", tmp_path).exit_code == 4
+
+
+def test_simulate_writes_subjects_that_pass_the_check(call, tmp_path):
+    answer = call("simulate", "shd_deconvolution", tmp_path, "--subjects", 2, "--seed", 8, "--protocol", "clinical_16")
+    assert answer.exit_code == 0, answer.output
+    assert {path.name for path in tmp_path.iterdir()} == {"phantom-0008", "phantom-0009"}
+    scans = [(path / "dwi.nii.gz").read_bytes() for path in sorted(tmp_path.iterdir())]
+    assert scans[0] != scans[1]
+    assert len((tmp_path / "phantom-0008" / "dwi.bval").read_text().split()) == 20
+    assert "2 of 2 subjects" in call("check", "shd_deconvolution", tmp_path).output
+    again = call("simulate", "shd_deconvolution", tmp_path / "again", "--seed", 8, "--protocol", "nothing")
+    assert again.exit_code == 2
+    assert "clinical_16" in again.output
+
+
+def test_track_writes_streamlines_that_follow_the_options(call, tmp_path):
+    call("simulate", "shd_deconvolution", tmp_path, "--protocol", "clinical_16")
+    fod, mask = (tmp_path / "phantom-0000" / name for name in ("truth_wmfod.nii.gz", "mask.nii.gz"))
+    answer = call("track", fod, tmp_path / "a.trk", tmp_path / "a.tck", "--mask", mask, "--seeds", 50)
+    assert answer.exit_code == 0, answer.output
+    count = int(answer.output.split()[0])
+    assert 0 < count <= 50
+    assert [len(read_streamlines(tmp_path / name)) for name in ("a.trk", "a.tck")] == [count, count]
+    strict = call("track", fod, tmp_path / "b.tck", "--seeds", 50, "--minimum-amplitude", 1e6)
+    assert strict.output.startswith("0 streamlines")
+    assert call("track", fod, tmp_path / "a.vtk").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,103 @@
-"""Train the weights that a bundle ships, through the stock client, and put them into the bundle.
+"""Train the weights that a bundle ships, on simulated scans, through the stock client, and put them into the bundle.
 
-python tools/train_weights.py shd_deconvolution --output-dir out/weights
+python tools/train_weights.py shd_deconvolution model --output-dir out/weights
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import torch
+from tqdm import tqdm
 
 from monai_cortex.data import sha256
+from monai_cortex.simulate import random_protocol, random_scene, simulate_diffusion, write_simulated_diffusion
 
 __all__ = ["main"]
 
-# What differs from the configs' own values, which are those of a demonstration.
-RECIPES = {"shd_deconvolution": {"steps": 1000, "epochs": 20, "val_interval": 10}}
+FIRST_SEED = 1000  # of the training scans; evidence uses others
+BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
+SCHEDULE = {"epochs": 20, "val_interval": 10, "val_subjects": 4, "learning_rate": 0.02, "seed": 0}
 
 
-@click.command(help="Train the weights of a bundle and put them into it.")
+@dataclass(frozen=True)
+class Recipe:
+    """How a file of weights comes about.
+
+    Attributes:
+        bvalues: of the shells in s/mm^2, without b = 0.
+        directions: least and largest number of a shell in the training scans.
+        overlays: configs over train.json.
+        subjects: number of training scans.
+        steps: of the optimizer.
+        gray: whether all scenes have gray matter, or some.
+        snr: range of white matter at b = 0, log-uniform; None is that of the simulation, 18 to 40.
+    """
+
+    bvalues: tuple[float, ...]
+    directions: tuple[int, int]
+    overlays: tuple[str, ...] = ()
+    subjects: int = 150
+    steps: int = 4000
+    gray: bool = False
+    snr: tuple[float, float] | None = None
+
+    def simulate(self, folder: Path) -> None:
+        """Write the training scans."""
+        for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
+            place = folder / f"phantom-{seed:04d}"
+            if not place.is_dir():
+                generator = torch.Generator().manual_seed(seed)
+                protocol = random_protocol(self.bvalues, self.directions, generator)
+                scene = random_scene(generator, gray=True) if self.gray else None
+                snr = _log_uniform(self.snr, generator) if self.snr else None
+                write_simulated_diffusion(place, simulate_diffusion(seed, protocol, snr, scene=scene, vary=True))
+
+
+def _log_uniform(limits: tuple[float, float], generator: torch.Generator) -> float:
+    low, high = map(math.log, limits)
+    return math.exp(low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64)))
+
+
+RECIPES = {
+    "shd_deconvolution": {
+        "model": Recipe((1000.0,), (12, 72), snr=(7.0, 40.0)),
+        "multishell": Recipe(
+            (1000.0, 2000.0, 3000.0), (16, 72), ("multishell.json",), subjects=100, steps=4000, gray=True
+        ),
+        "hardi": Recipe((3000.0,), (24, 90), ("hardi.json",), subjects=100, steps=3000),
+    }
+}
+
+
+@click.command(help="Train weights of a bundle and put them into it.")
 @click.argument("slug", type=click.Choice(sorted(RECIPES)))
+@click.argument("name", default="model")
 @click.option("--output-dir", type=click.Path(file_okay=False, path_type=Path), required=True)
-def main(slug: str, output_dir: Path) -> None:
-    """Run the training and copy the weights."""
-    bundle = Path(__file__).resolve().parents[1] / "bundles" / slug
-    options = {"output_dir": output_dir, "seed": 0, **RECIPES[slug]}
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    config = ["--config_file", str(bundle / "configs" / "train.json")]
-    subprocess.run([sys.executable, "-m", "monai.bundle", "run", *config, *words], check=True)
+@click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="By default that of the checkout.")
+@click.argument("overrides", nargs=-1)
+def main(slug: str, name: str, output_dir: Path, bundle: Path | None, overrides: Sequence[str]) -> None:
+    """Simulate, train, and copy the weights; ``overrides`` are words for the client, such as --steps 100."""
+    recipe = RECIPES[slug][name]
+    bundle = bundle or BUNDLES / slug
+    scans, run = output_dir / "scans" / name, output_dir / name
+    recipe.simulate(scans)
+    configs = [str(bundle / "configs" / file) for file in ("train.json", *recipe.overlays)]
+    options = {"dataset_dir": scans, "output_dir": run, "steps": recipe.steps, "supervised": 1.0, **SCHEDULE}
+    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(configs), *words, *overrides]
+    subprocess.run(command, check=True)
     (bundle / "models").mkdir(exist_ok=True)
-    weights = Path(shutil.copyfile(output_dir / "model.pt", bundle / "models" / "model.pt"))
-    metrics = json.loads((output_dir / "report.json").read_text())["metrics"]
+    weights = Path(shutil.copyfile(run / "model.pt", bundle / "models" / f"{name}.pt"))
+    metrics = json.loads((run / "report.json").read_text())["metrics"]
     click.echo(f"{weights.name}: sha256 {sha256(weights)}, {metrics}")
 
 

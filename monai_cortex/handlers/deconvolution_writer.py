@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from monai_cortex import __version__
-from monai_cortex.data import write_volume
+from monai_cortex.data import read_volume, write_volume
 from monai_cortex.handlers.subject_writer import SubjectWriter
-from monai_cortex.metrics import orientation_difference, reconstruction_residual
+from monai_cortex.metrics import fiber_detection, orientation_difference, reconstruction_residual
 from monai_cortex.visualize import DeconvolutionResult, deconvolution_figure, png
 
 __all__ = ["DeconvolutionWriter"]
@@ -24,7 +24,8 @@ _ANISOTROPIC = 0.3  # fractional anisotropy above which first peaks are compared
 class DeconvolutionWriter(SubjectWriter):
     """Write orientation distribution, isotropic tissues, peaks, residual and picture of each subject.
 
-    Where the item holds the maps of a constrained deconvolution under ``csd_``, both are compared in the metrics.
+    Where the item holds the maps of a constrained deconvolution under ``csd_``, both are compared in the metrics; where
+    it names the known fibers of a simulated scan, the peaks are held against them.
 
     Args:
         output_dir: folder of the run.
@@ -53,7 +54,10 @@ class DeconvolutionWriter(SubjectWriter):
             "volumes": len(target[0]),
             "shells_s_per_mm2": [round(float(b)) for b in item["shells"]],
             "responses": dict(item["response_source"]),
+            "nonfinite_voxels": int(item["nonfinite"]),
+            "gradient_notes": str(item["gradient_notes"]),
             "residual_percent": _residual(item["pred"], target),
+            **_accuracy(item, target[2]),
         }
         if "csd" not in item:
             return metrics
@@ -78,6 +82,16 @@ class DeconvolutionWriter(SubjectWriter):
             csf=None if isotropic is None else np.asarray(isotropic)[0],
             metrics={"residual [% of b = 0 in white matter]": metrics["residual_percent"]},
         )
+
+
+def _accuracy(item: Mapping[str, Any], mask: Tensor) -> dict[str, float]:
+    """Agreement of peaks with known fibers, of simulated scans."""
+    if "truth_fibers" not in item:
+        return {}
+    fibers = np.moveaxis(read_volume(item["truth_fibers"], ndim=4).values, -1, 0)
+    found = fiber_detection(item["peaks"], fibers, mask)
+    names = {"pr_auc": "pr_auc", "f1": "f1", "angular_error": "angular_error_degree", "fnr": "fnr", "fpr": "fpr"}
+    return {f"fiber_{name}": round(getattr(found, number), 4) for number, name in names.items()}
 
 
 def _residual(prediction: Tensor, target: Sequence[Tensor]) -> float:

@@ -21,13 +21,16 @@ _EXAMPLES = 3
 _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and torch.compile
 
 
-def load_weights(network: nn.Module, path: str | Path, sha256: str | None = None) -> nn.Module:
+def load_weights(
+    network: nn.Module, path: str | Path | None, sha256: str | None = None, *, optional: bool = False
+) -> nn.Module:
     """Load weights for inference; every entry of the network must be in the file, and no other.
 
     Args:
         network: gets the weights, cast to its own float width and device.
         path: a state dict, or a checkpoint with one under ``network``, ``model`` or ``state_dict``.
         sha256: expected digest of the file in hexadecimal.
+        optional: a path of None, or the word "null" as a command line has it, leaves the network as it is.
 
     Returns:
         The network.
@@ -35,6 +38,12 @@ def load_weights(network: nn.Module, path: str | Path, sha256: str | None = None
     Raises:
         CheckpointError: if the file is missing, damaged or unsafe, or does not fit the network.
     """
+    if optional and path in (None, "null"):
+        return network
+    if path is None:
+        raise CheckpointError(
+            "no weights are named", expected="a file of weights", remedy="set weights, or train with fit.json"
+        )
     fit_weights(network, read_checkpoint(path, sha256), path)
     return network
 

@@ -7,7 +7,6 @@ make one collection.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from numpy.typing import ArrayLike, NDArray
 
-from monai_cortex.geometry.harmonics import even_count, real_harmonics
+from monai_cortex.geometry.harmonics import even_degree, real_harmonics
 from monai_cortex.geometry.icosphere import icosphere
 
 __all__ = ["Crop", "direction_color", "fiber_glyphs"]
@@ -95,7 +94,7 @@ def fiber_glyphs(
     place = np.argwhere(inside & window)
     # 4 degrees between the vertices of level 4, 8 of level 3, enough for the lobes of degree 8 where glyphs are small.
     mesh = icosphere(4 if len(place) * 20 * 4**4 <= _FACETS else 3)
-    basis = real_harmonics(mesh.vertices, _even_degree(len(field)), even=True).numpy()
+    basis = real_harmonics(mesh.vertices, even_degree(len(field)), even=True).numpy()
     radius = (basis @ field[:, place[:, 0], place[:, 1]]).clip(0).T
     if amplitude is None:
         amplitude = float(np.percentile(radius.max(1)[radius.any(1)], 85)) if radius.any() else 1.0
@@ -129,11 +128,3 @@ def _window(occupied: ArrayLike, limit: int) -> tuple[int, int]:
     first, last = (int(found[0]), int(found[-1]) + 1) if found.size else (0, np.size(occupied))
     length = min(limit, last - first)
     return first + (last - first - length) // 2, length
-
-
-def _even_degree(count: int) -> int:
-    """Degree of a function given by ``count`` even harmonics."""
-    degree = round((math.sqrt(8 * count + 1) - 3) / 2)
-    if degree % 2 or even_count(degree) != count:
-        raise ValueError(f"even harmonics number 1, 6, 15, 28, 45, ..., got {count} coefficients.")
-    return degree

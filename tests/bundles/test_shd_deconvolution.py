@@ -13,6 +13,7 @@ from monai.bundle import verify_metadata, verify_net_in_out
 
 from monai_cortex.data import bundle_folder, sha256
 from monai_cortex.errors import CortexError
+from monai_cortex.simulate import crossing_scene, simulate_diffusion, write_simulated_diffusion
 
 README = Path(__file__).parents[2] / "bundles" / "shd_deconvolution" / "docs" / "README.md"
 SIZES = {"wmfod": 45, "csf": 1, "peaks": 15, "residual": 1}
@@ -106,15 +107,70 @@ def test_sphere_and_hemisphere_give_the_same_files(workflow, scans, trained, inf
     np.testing.assert_allclose(whole, half, atol=1e-5 * np.abs(half).max())
 
 
-@pytest.mark.parametrize("switch", [{"patch": 1}, {"hemisphere": False}, {"total_variation": 0, "tissues": ["wm"]}])
+SWITCHES = [
+    {"patch": 1},
+    {"hemisphere": False},
+    {"total_variation": 0, "tissues": ["wm"]},
+    {"input_directions": 15, "sparsity_form": "welsch"},
+    {"linear": False, "lmax": 6, "response": "tensor"},
+    {"network_def#spatial_pooling": True},
+    {"network_def#_target_": "monai_cortex.networks.nets.HarmonicUNet"},
+]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
 def test_switches_train(workflow, scans, tiny, tmp_path, switch):
     options = tiny | {"steps": 2, "epochs": 1, "val_interval": 9, "track": False} | switch
     training = workflow("train", dataset_dir=str(scans), output_dir=str(tmp_path), **options)
     training.run()
     network = training.parser.get_parsed_content("network_def")
     mixes = any(name.endswith("spatial_weight") for name, _ in network.named_parameters())
-    assert mixes == (switch.get("patch") != 1)
+    assert mixes == ("patch" not in switch and "network_def#_target_" not in switch)
     assert (tmp_path / "model.pt").is_file()
+
+
+def test_sizes_of_the_paper_train(workflow, scans, tmp_path):
+    """One step on one crop; the schedule stays that of the paper."""
+    options = {"steps": 1, "epochs": 1, "crops": 1, "val_interval": 2, "track": False}
+    training = workflow("train", "paper", dataset_dir=str(scans), output_dir=str(tmp_path), **options)
+    training.run()
+    weights = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert max(value.shape[0] for value in weights.values() if value.ndim) == 256
+    assert training.parser.get_parsed_content("deconvolver").readout.shape == (190, 384)
+
+
+@pytest.mark.parametrize("start", ["weights", "nothing"])
+def test_fit_adapts_weights_and_infers(workflow, scans, trained, tiny, tmp_path, start):
+    weights = str(trained / "model.pt") if start == "weights" else None
+    options = {"dataset_dir": str(scans), "weights": weights, "channels": tiny["channels"], "steps": 3}
+    options["seed"] = 5  # of other random weights than those that training started from
+    workflow("fit", output_dir=str(tmp_path), **options).run()
+    assert {f"{name}.nii.gz" for name in SIZES} <= {path.name for path in (tmp_path / "small_64D").iterdir()}
+    before, after = (torch.load(folder / "model.pt", weights_only=True) for folder in (trained, tmp_path))
+    largest = max(float((before[key] - after[key]).abs().max()) for key in before if "weight" in key)
+    # Three steps of the fine rate go nowhere far; random weights are elsewhere.
+    assert 0 < largest < 0.1 if start == "weights" else largest > 0.1
+    (run,) = MlflowClient(f"sqlite:///{tmp_path}/mlruns.db").search_runs(["1"])
+    assert run.info.status == "FINISHED"
+
+
+OVERLAYS = {"multishell": ("multishell_3x32", "gm"), "hardi": ("hardi_64", "csf")}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlays_have_weights_of_their_protocol(workflow, tmp_path, overlay):
+    protocol, tissue = OVERLAYS[overlay]
+    scan = simulate_diffusion(1, protocol, scene=crossing_scene(0, 90), shape=(10, 10, 3))
+    write_simulated_diffusion(tmp_path / "scans" / "s1", scan)
+    options = {"dataset_dir": str(tmp_path / "scans"), "output_dir": str(tmp_path / "out"), "track": False}
+    workflow("inference", overlay, **options).run()
+    assert (tmp_path / "out" / "s1" / f"{tissue}.nii.gz").is_file()
+    metrics = json.loads((tmp_path / "out" / "s1" / "metrics.json").read_text())
+    assert metrics["fiber_f1"] > 0.95
+    assert metrics["fiber_angular_error_degree"] < 5
+    with pytest.raises(RuntimeError) as caught:
+        workflow("inference", **options).run()  # weights of b = 1000 s/mm^2
+    assert "other shells than the network" in str(root_cause(caught.value))
 
 
 @pytest.mark.parametrize("kind", ["train", "infer"])
@@ -130,7 +186,7 @@ def test_shipped_weights_fit_the_shipped_network(workflow, tmp_path):
     network = made.parser.get_parsed_content("network")
     assert f"{sum(part.numel() for part in network.parameters()):,} parameters" in README.read_text()
     with torch.no_grad():
-        assert network.eval()(torch.rand(1, 90, 4, 4, 4)).shape == (1, 46, 4, 4, 4)
+        assert network.eval()(torch.rand(1, 180, 4, 4, 4)).shape == (1, 46, 4, 4, 4)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from monai_cortex.data import write_volume
 from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.handlers import DeconvolutionWriter
 from monai_cortex.transforms import DeconvolutionMapsd
@@ -34,6 +35,8 @@ def item():
         "affine": AFFINE,
         "shells": torch.tensor([0.0, 999.6]),
         "shell": torch.tensor([0, 1, 1, 1, 1]),
+        "nonfinite": 3,
+        "gradient_notes": "vectors renormalized",
         "response_source": {"wm": "estimated", "csf": "estimated"},
         "pred": prediction,
         "dwi": dwi,
@@ -89,6 +92,20 @@ def test_metrics_are_measured_in_the_mask(written):
     assert metrics["shells_s_per_mm2"] == [0, 1000]
     assert metrics["residual_percent"] == pytest.approx(20 / math.sqrt(5), abs=1e-3)
     assert "angle_to_csd_degree" not in metrics
+
+
+def test_known_fibers_are_found_at_their_angle(item, tmp_path):
+    """The one fiber everywhere is AXIS; the truth is turned away by 10 degrees in half of the voxels."""
+    turned = torch.tensor(
+        [math.sin(math.asin(0.6) + math.radians(10)), 0.0, math.cos(math.asin(0.6) + math.radians(10))]
+    )
+    fibers = AXIS.float().expand(*GRID, 3).clone()
+    fibers[:, :, :1] = turned
+    write_volume(tmp_path / "truth.nii.gz", fibers.numpy(), AFFINE.numpy())
+    metrics = DeconvolutionWriter("unused").write(item | {"truth_fibers": str(tmp_path / "truth.nii.gz")}, tmp_path)
+    assert metrics["fiber_f1"] == 1
+    assert metrics["fiber_fpr"] == metrics["fiber_fnr"] == 0
+    assert metrics["fiber_angular_error_degree"] == pytest.approx(10 / 3, abs=0.3)
 
 
 def test_another_method_is_compared_where_tissue_is_anisotropic(item, tmp_path):

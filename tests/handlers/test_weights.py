@@ -98,3 +98,13 @@ def test_wrapped_networks_are_unwrapped():
 def test_first_nonfinite_names_the_tensor():
     assert first_nonfinite({"a": torch.ones(2), "b": torch.tensor([1, 2])}) is None
     assert first_nonfinite({"a": torch.ones(2), "b": torch.tensor([1, -math.inf])}) == "b"
+
+
+@pytest.mark.parametrize("path", [None, "null"])
+def test_weights_may_be_left_out_where_that_is_asked_for(path):
+    network = nn.Linear(2, 2)
+    before = network.weight.clone()
+    assert load_weights(network, path, optional=True) is network
+    assert torch.equal(network.weight, before)
+    with pytest.raises(CheckpointError):
+        load_weights(network, path)

@@ -1,0 +1,1 @@
+"""What tools/benchmark.py measures: a module of cases for each method, and how to measure them."""

@@ -1,0 +1,100 @@
+"""Measured cases as lines on a terminal and as a page of evidence."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+__all__ = ["conditions", "met", "page", "table"]
+
+_PACKAGES = ("monai_cortex", "torch", "monai", "numpy", "dipy")
+_HEAD = ["what", "ours", "reference", "time ratio [95 %]", "memory ratio", "target: time, memory", "met"]
+
+
+def met(record: Mapping[str, Any]) -> bool | None:
+    """Whether the ratios keep to their targets; None without targets or measurements."""
+    pairs = [(record.get(f"{name}_ratio"), record[f"{name}_target"]) for name in ("time", "memory")]
+    wanted = [(ratio, target) for ratio, target in pairs if target is not None]
+    if not wanted or any(ratio is None for ratio, _ in wanted):
+        return None
+    return all(ratio <= target for ratio, target in wanted)
+
+
+def conditions(threads: int, device: str) -> dict[str, Any]:
+    """What the numbers depend on."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "date": date.today().isoformat(),
+        "device": device,
+        "threads": threads,
+        "processors": os.cpu_count(),
+        "versions": versions,
+    }
+
+
+def table(records: Iterable[Mapping[str, Any]]) -> str:
+    """Markdown table, one row for each case."""
+    rows = [_HEAD, ["---"] * len(_HEAD), *map(_row, records)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def page(method: str, command: str, result: Mapping[str, Any]) -> str:
+    """Evidence page."""
+    about = result["conditions"]
+    packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    compared = [r["difference"] for r in result["cases"] if r.get("difference") is not None]
+    return "\n".join(
+        [
+            f"# {method}: time and memory side by side",
+            "",
+            table(result["cases"]),
+            "",
+            "Times are medians, ours and the reference in turn in one process, and their ratio has a bootstrap",
+            "interval over the repetitions. Memory is what one call adds to the resident memory at its peak (on a GPU,",
+            "to what PyTorch has allocated), each side in a process of its own, after one call to warm up. Where both",
+            f"sides compute the same, results agree: the largest difference is {max(compared, default=0.0):.1e} of the",
+            "largest value.",
+            "",
+            f"Command: `{command}`. Measured {about['date']} on {about['device']} with {about['threads']} of",
+            f"{about['processors']} processors and {packages}.",
+            "",
+        ]
+    )
+
+
+def _row(record: Mapping[str, Any]) -> list[str]:
+    if "skipped" in record:
+        return [record["what"], record["ours"], record["reference"], record["skipped"], "-", "-", "-"]
+    low, high = record["time_interval"]
+    ratio = f"{record['time_ratio']:.3g} [{low:.3g}, {high:.3g}]"
+    memory = record["memory_ratio"]
+    targets = [record["time_target"], record["memory_target"]]
+    return [
+        record["what"],
+        f"{record['ours']}: {_cost(record, 'ours')}",
+        f"{record['reference']}: {_cost(record, 'reference')}",
+        ratio,
+        "-" if memory is None else f"{memory:.2f}",
+        ", ".join("-" if target is None else f"{target:g}" for target in targets),
+        {True: "yes", False: "no", None: "-"}[met(record)],
+    ]
+
+
+def _cost(record: Mapping[str, Any], side: str) -> str:
+    size = record[f"{side}_bytes"]
+    return _seconds(record[f"{side}_s"]) + ("" if size is None else f", {size / 2**20:.0f} MiB")
+
+
+def _seconds(value: float) -> str:
+    """Three digits and the unit that fits."""
+    exponent = min(0, max(-2, math.floor(math.log10(value) / 3)))
+    return f"{value / 1000.0**exponent:.3g} {['s', 'ms', 'us'][-exponent]}"
