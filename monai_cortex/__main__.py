@@ -11,6 +11,8 @@ from monai_cortex import __version__, plugins
 from monai_cortex.errors import ConfigError, CortexError
 
 USAGE, SOME_FAILED, NONE_SUCCEEDED = 2, 3, 4
+_SEED, _AMOUNT = click.IntRange(min=0), click.IntRange(min=1)
+_SIZE, _RATIO = click.FloatRange(min=0), click.FloatRange(min=0, min_open=True)
 
 
 class _Group(click.Group):
@@ -60,10 +62,10 @@ def samples(slug: str, folder: Path) -> None:
 @main.command()
 @click.argument("slug", type=click.Choice(["shd_deconvolution"]))
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--subjects", default=1, show_default=True, help="How many.")
+@click.option("--subjects", type=_AMOUNT, default=1, show_default=True, help="How many.")
 @click.option("--protocol", default="clinical_30", show_default=True, help="Gradients: a name, a wrong one lists all.")
-@click.option("--snr", default=30.0, show_default=True, help="Of white matter at b = 0.")
-@click.option("--seed", default=0, show_default=True, help="Of the first subject; the next have the next numbers.")
+@click.option("--snr", type=_RATIO, default=30.0, show_default=True, help="Of white matter at b = 0.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of the first subject; then the next numbers.")
 @click.option("--vary", is_flag=True, help="Draw diffusivities, and gray matter in some scenes, at random.")
 def simulate(slug: str, folder: Path, subjects: int, protocol: str, snr: float, seed: int, vary: bool) -> None:  # noqa: PLR0913
     """Simulate subjects with known truth as files that a bundle reads."""
@@ -79,10 +81,10 @@ def simulate(slug: str, folder: Path, subjects: int, protocol: str, snr: float, 
 @click.argument("fod", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("outputs", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--mask", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Where streamlines run.")
-@click.option("--seeds", default=10000, show_default=True, help="Points to start at, drawn from the mask.")
+@click.option("--seeds", type=_AMOUNT, default=10000, show_default=True, help="Points to start at, from the mask.")
 @click.option("--deterministic", is_flag=True, help="Follow the highest direction instead of drawing one.")
-@click.option("--minimum-amplitude", default=0.1, show_default=True, help="Where distributions are lower, lines end.")
-@click.option("--seed", default=0, show_default=True, help="Of the random numbers.")
+@click.option("--minimum-amplitude", type=_SIZE, default=0.1, show_default=True, help="Where lower, lines end.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of the random numbers.")
 def track(  # noqa: PLR0913
     fod: Path,
     outputs: tuple[Path, ...],

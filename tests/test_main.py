@@ -85,6 +85,22 @@ def test_track_writes_streamlines_that_follow_the_options(call, tmp_path):
     assert call("track", fod, tmp_path / "a.vtk").exit_code == 2
 
 
+@pytest.mark.parametrize("wrong", [("--snr", 0), ("--snr", -5), ("--subjects", 0), ("--seed", -1)])
+def test_simulate_refuses_what_no_scan_has(call, tmp_path, wrong):
+    answer = call("simulate", "shd_deconvolution", tmp_path / "out", *wrong)
+    assert answer.exit_code == 2
+    assert wrong[0] in answer.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("wrong", [("--seeds", -3), ("--seed", -1), ("--minimum-amplitude", -1)])
+def test_track_refuses_negative_numbers(call, tmp_path, wrong):
+    (tmp_path / "fod.nii.gz").write_bytes(b"not looked at")
+    answer = call("track", tmp_path / "fod.nii.gz", tmp_path / "a.trk", *wrong)
+    assert answer.exit_code == 2
+    assert wrong[0] in answer.output
+
+
 @pytest.mark.parametrize(
     "words",
     [("check", "shd_deconvolution", "missing"), ("samples", "nothing", "x"), ("demo", "nothing"), ("check", "x", "y")],

@@ -3,6 +3,7 @@ from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_js
 from .bundle import bundle_folder, read_metadata
 from .diffusion import DiffusionScan, check_dataset, check_diffusion, read_diffusion
 from .gradients import GradientTable, fsl_vectors, read_fsl_gradients, write_fsl_gradients
+from .known_fibers import read_known_fibers
 from .mask import read_mask
 from .memory import memory_limit
 from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
@@ -11,5 +12,5 @@ from .nifti_writer import write_volume
 from .response import Response, read_response, write_response
 from .samples import sample_dataset, write_samples
 from .shells import Shells, find_shells
-from .subjects import diffusion_subjects
 from .streamlines import read_streamlines, write_streamlines
+from .subjects import diffusion_subjects

@@ -13,6 +13,7 @@ from monai_cortex.errors import ConfigError, CortexError, InputFileError
 
 from .gradient_axes import check_gradient_axes
 from .gradients import GradientTable, read_fsl_gradients
+from .known_fibers import read_known_fibers
 from .mask import read_mask
 from .mrtrix_gradients import read_mrtrix_gradients
 from .nifti import Volume, read_volume
@@ -133,7 +134,7 @@ def _problem(item: Mapping[str, str]) -> CortexError | None:
     try:
         scan = read_diffusion(item, "mask")
         file = item.get("bvec", item.get("gradients", ""))
-        fibers = _main_fibers(item)
+        fibers = _main_fibers(item, scan.mask.shape)
         check_gradient_axes(scan.signal, scan.affine, scan.table, scan.mask, fibers, file=file, subject=scan.subject)
         for key in item:
             if key.startswith("response_"):
@@ -143,12 +144,11 @@ def _problem(item: Mapping[str, str]) -> CortexError | None:
     return None
 
 
-def _main_fibers(item: Mapping[str, str]) -> NDArray[Any] | None:
+def _main_fibers(item: Mapping[str, str], grid: tuple[int, ...]) -> NDArray[Any] | None:
     """The largest known fiber in each voxel ``(I, J, K, 3)``, of simulated scans."""
     if "truth_fibers" not in item:
         return None
-    fibers = read_volume(item["truth_fibers"], ndim=4, subject=item["subject"]).values
-    fibers = fibers.reshape(*fibers.shape[:3], -1, 3)
+    fibers = read_known_fibers(item["truth_fibers"], grid, item["subject"])
     largest = np.linalg.norm(fibers, axis=-1).argmax(-1)
     return np.take_along_axis(fibers, largest[..., None, None], 3)[..., 0, :]
 

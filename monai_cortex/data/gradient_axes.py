@@ -11,17 +11,17 @@ from torch import Tensor
 
 from monai_cortex.errors import GradientError
 from monai_cortex.geometry.fiber_coherence import axis_orders, fiber_coherence
-from monai_cortex.geometry.tensor_fit import fit_tensor
+from monai_cortex.geometry.tensor_fit import fit_tensor, tensor_volumes
 
 from .affine import rotation_of
 from .gradients import GradientTable
+from .shells import find_shells
 
 __all__ = ["check_gradient_axes"]
 
 _ANISOTROPIC = 0.3  # fractional anisotropy above which the main axis of a tensor is a fiber's
 _LEAST = 200  # voxels with a fiber
 _RANDOM = 0.5  # agreement of fibers without any order
-_GAUSSIAN = 1500.0  # s/mm^2, up to where a tensor describes the signal
 _MARGIN = 0.01  # of coherence, by which another order has to be better
 
 
@@ -50,10 +50,11 @@ def check_gradient_axes(
     Raises:
         GradientError: naming the order that fits better and both coherences.
     """
-    low = table.bvalues <= max(_GAUSSIAN, table.bvalues[table.directions.any(1)].min())
-    bvalues, directions = (torch.as_tensor(values[low]) for values in (table.bvalues, table.directions))
+    shell = torch.as_tensor(find_shells(table.bvalues).shell)
+    bvalues, directions = (torch.as_tensor(values) for values in (table.bvalues, table.directions))
+    low = tensor_volumes(bvalues, shell)
     try:
-        tensor = fit_tensor(torch.as_tensor(signal[low][:, mask].T), bvalues, directions)
+        tensor = fit_tensor(torch.as_tensor(signal[low.numpy()][:, mask].T), bvalues[low], directions[low])
     except ValueError:
         return
     clear = tensor.anisotropy > _ANISOTROPIC

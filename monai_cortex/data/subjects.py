@@ -18,27 +18,30 @@ _OPTIONAL = {
     "mask": "mask.nii.gz",
     **{f"response_{name}": f"response_{name}.txt" for name in ("wm", "gm", "csf")},
     **{f"truth_{name}": f"truth_{name}.nii.gz" for name in ("fibers", "wmfod", "tissues")},
-    "target": "target_wmfod.nii.gz",
 }
+_TARGET = {"target": "target_wmfod.nii.gz"}
 _IMAGE = "dwi.nii.gz"
 _LAYOUT = f"<subject>/{_IMAGE} {' '.join(_TABLES.values())} (or dwi.b) [mask.nii.gz response_wm.txt ...]"
 _LAYOUTS = f"{_LAYOUT}, or BIDS: {BIDS_LAYOUT}"
 
 
-def diffusion_subjects(dataset_dir: str | os.PathLike[str], *, strict: bool = True) -> list[dict[str, str]]:
+def diffusion_subjects(
+    dataset_dir: str | os.PathLike[str], *, strict: bool = True, supervised: bool = False
+) -> list[dict[str, str]]:
     """List the scans of a dataset: sub-folders that hold ``dwi.nii.gz``, and images that are named as BIDS says.
 
     Args:
         dataset_dir: folder of subjects, or of a single one; or a BIDS dataset, raw or of derivatives.
         strict: False lists scans without gradients too, so that one of them does not cost the others; reading
             them then raises.
+        supervised: list what networks are taught, too, where it is known.
 
     Returns:
         Items sorted by name: ``subject``, the folder's name or the entities of the BIDS name; the paths ``dwi``,
         ``bval`` and ``bvec``, or ``gradients`` in place of the two where only an MRtrix table (``dwi.b``) is there;
         and, where the files are there, ``mask``, ``response_wm``, ``response_gm``, ``response_csf`` and, of simulated
-        subjects, ``truth_fibers``, ``truth_wmfod``, ``truth_tissues`` and ``target``. Of BIDS names see
-        :func:`monai_cortex.data.bids.bids_scans`.
+        subjects, ``truth_fibers``, ``truth_wmfod``, ``truth_tissues`` and, where supervised, ``target``. Of BIDS names
+        see :func:`monai_cortex.data.bids.bids_scans`.
 
     Raises:
         InputFileError: the folder is missing or holds no subject, a subject has no gradients, or two have one name.
@@ -54,7 +57,7 @@ def diffusion_subjects(dataset_dir: str | os.PathLike[str], *, strict: bool = Tr
         )
     single = _holds(folder, _IMAGE)
     places = [folder] if single else sorted(place for place in folder.iterdir() if _visible(place))
-    items = [_item(place) for place in places if _holds(place, _IMAGE)] + bids_scans(folder)
+    items = [_item(place, supervised) for place in places if _holds(place, _IMAGE)] + bids_scans(folder)
     if not items:
         raise InputFileError(
             "the dataset folder holds no subject",
@@ -72,10 +75,11 @@ def diffusion_subjects(dataset_dir: str | os.PathLike[str], *, strict: bool = Tr
     return items
 
 
-def _item(place: Path) -> dict[str, str]:
+def _item(place: Path, supervised: bool) -> dict[str, str]:
     complete = all(_holds(place, name) for name in _TABLES.values())
     tables = _MRTRIX if not complete and _holds(place, *_MRTRIX.values()) else _TABLES
-    names = tables | {key: name for key, name in _OPTIONAL.items() if _holds(place, name)}
+    optional = _OPTIONAL | (_TARGET if supervised else {})
+    names = tables | {key: name for key, name in optional.items() if _holds(place, name)}
     paths = {"dwi": _IMAGE, **names}
     return {"subject": place.resolve().name, **{key: str(place / name) for key, name in paths.items()}}
 

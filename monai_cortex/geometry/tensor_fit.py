@@ -7,7 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["TensorFit", "fit_tensor"]
+__all__ = ["DIRECTIONS", "GAUSSIAN", "TensorFit", "fit_tensor", "tensor_volumes"]
+
+DIRECTIONS = 6  # of a tensor, at least
+GAUSSIAN = 1500.0  # s/mm^2, up to where a tensor describes the signal
 
 _PARAMETERS = 7  # six of the tensor, one of the signal at b = 0
 _LEAST = 1e-3  # of a voxel's largest signal, below which a logarithm says nothing
@@ -26,6 +29,18 @@ class TensorFit(NamedTuple):
     anisotropy: Tensor
     diffusivity: Tensor
     axis: Tensor
+
+
+def tensor_volumes(bvalues: Tensor, shell: Tensor) -> Tensor:
+    """Volumes that a tensor describes ``(N,)`` bool: to 1500 s/mm^2 or the lowest shell, all if these are few.
+
+    Args:
+        bvalues: ``(N,)`` in s/mm^2.
+        shell: number of each volume's shell ``(N,)``, 0 for b = 0.
+    """
+    lowest = bvalues[shell == 1].max()
+    low = bvalues <= lowest.clamp_min(GAUSSIAN)
+    return low if int((low & (shell > 0)).sum()) >= DIRECTIONS else torch.ones_like(low)
 
 
 def fit_tensor(signal: Tensor, bvalues: Tensor, directions: Tensor) -> TensorFit:

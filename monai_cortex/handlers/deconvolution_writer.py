@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from monai_cortex import __version__
-from monai_cortex.data import read_volume, write_volume
+from monai_cortex.data import read_known_fibers, write_volume
+from monai_cortex.geometry.harmonics import even_degree
 from monai_cortex.handlers.subject_writer import SubjectWriter
 from monai_cortex.metrics import fiber_detection, orientation_difference, reconstruction_residual
 from monai_cortex.visualize import DeconvolutionResult, deconvolution_figure, png
@@ -88,8 +89,11 @@ def _accuracy(item: Mapping[str, Any], mask: Tensor) -> dict[str, float]:
     """Agreement of peaks with known fibers, of simulated scans."""
     if "truth_fibers" not in item:
         return {}
-    fibers = np.moveaxis(read_volume(item["truth_fibers"], ndim=4).values, -1, 0)
-    found = fiber_detection(item["peaks"], fibers, mask)
+    fibers = read_known_fibers(item["truth_fibers"], mask.shape[1:], str(item["subject"]))
+    try:
+        found = fiber_detection(item["peaks"], fibers, mask)
+    except ValueError:  # no fiber in the mask
+        return {}
     names = {"pr_auc": "pr_auc", "f1": "f1", "angular_error": "angular_error_degree", "fnr": "fnr", "fpr": "fpr"}
     return {f"fiber_{name}": round(getattr(found, number), 4) for number, name in names.items()}
 
@@ -113,7 +117,7 @@ def _notes(item: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "units": "1/sr",
             "convention": "real spherical harmonics, even degrees, MRtrix3 order and sign (dipy: tournier07, "
             "legacy=False), world axes",
-            "lmax": round((8 * len(item["wmfod"]) + 1) ** 0.5 - 3) // 2,
+            "lmax": even_degree(len(item["wmfod"])),
         },
         "csf": tissue,
         "gm": tissue,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from monai_cortex.data import read_mask, read_volume, rotation_of, write_streamlines
 from monai_cortex.errors import ConfigError, InputFileError
-from monai_cortex.geometry.harmonics import even_count, fit_degree, real_harmonics
+from monai_cortex.geometry.harmonics import even_degree, real_harmonics
 from monai_cortex.geometry.healpix import healpix_directions, hemisphere_index
 from monai_cortex.geometry.rotation import harmonic_rotation
 
@@ -115,15 +115,16 @@ def track_file(  # noqa: PLR0913
         ConfigError: dipy is not installed.
     """
     image = read_volume(fod, ndim=4)
-    count = image.values.shape[-1]
-    if even_count(fit_degree(count, 1.0)) != count:
+    try:
+        even_degree(image.values.shape[-1])
+    except ValueError as error:
         raise InputFileError(
             "these are no orientation distributions",
             file=fod,
-            found=f"{count} volumes",
+            found=f"{image.values.shape[-1]} volumes",
             expected="1, 6, 15, 28, 45, ... even harmonics",
             remedy="name wmfod.nii.gz, or an output of dwi2fod",
-        )
+        ) from error
     inside = image.values.any(-1) if mask is None else read_mask(mask, image)
     lines = track_fibers(np.moveaxis(image.values, -1, 0), image.affine, inside, seeds, options, seed=seed)
     for path in outputs:
@@ -153,12 +154,13 @@ def seed_points(mask: ArrayLike | Tensor, affine: ArrayLike | Tensor, count: int
 
 
 def _degree(coefficients: Tensor) -> int:
-    degree = fit_degree(len(coefficients), 1.0)
-    if coefficients.ndim != 4 or even_count(degree) != len(coefficients):  # noqa: PLR2004
+    try:
+        _, _, _ = coefficients.shape[1:]
+        return even_degree(len(coefficients))
+    except ValueError as error:
         raise ValueError(
             f"need (n, I, J, K) with n = 1, 6, 15, 28, 45, ... even harmonics, got {tuple(coefficients.shape)}."
-        )
-    return degree
+        ) from error
 
 
 def _inside(coefficients: Tensor, mask: ArrayLike | Tensor, minimum: float) -> NDArray[np.bool_]:

@@ -79,7 +79,12 @@ def simulate_scan(
 
     Returns:
         Signal in the scanner's unit, ``(N, I, J, K)`` float32.
+
+    Raises:
+        ValueError: if the ratio is not positive.
     """
+    if not snr > 0:
+        raise ValueError(f"snr is a ratio above 0, got {snr}.")
     tissue = tissue or DiffusionTissue()
     degree = even_degree(phantom.fods.shape[1])
     values, shell = (torch.as_tensor(a) for a in find_shells(table.bvalues))

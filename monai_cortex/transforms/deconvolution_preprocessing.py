@@ -40,8 +40,8 @@ def deconvolution_preprocessing(
 
     Returns:
         Transform of the items of ``monai_cortex.data.diffusion_subjects``: adds ``dwi`` ``(N, I, J, K)``, ``mask``,
-        ``features``, ``design``, ``responses``, ``scale``, the gradient table and, of simulated scans, ``truth``, as
-        the single transforms say.
+        ``features``, ``design``, ``responses``, ``scale``, the gradient table and, where an item names a ``target``,
+        ``truth``, as the single transforms say.
     """
     return Compose(
         [
@@ -57,22 +57,21 @@ def deconvolution_preprocessing(
     )
 
 
-def deconvolution_crops(patch: int = 8, number: int = 1, supervised: bool = False) -> Compose:
+def deconvolution_crops(patch: int = 8, number: int = 1) -> Compose:
     """Random crops for training, centered on voxels of the mask or, near the border, as close to them as fits.
 
     Args:
         patch: voxels along the edges of a crop; a smaller scan gives what it has.
         number: crops of each scan.
-        supervised: crop ``truth`` too, which simulated scans have.
 
     Returns:
         Transform of a preprocessed scan into a list of crops with ``features`` ``(C, I, J, K)``, ``dwi``, ``mask``,
-        ``design`` and, where supervised, ``truth``.
+        ``design`` and, where it is there, ``truth``.
     """
-    maps = ["features", "dwi", "mask", *(["truth"] if supervised else [])]
+    maps = ["features", "dwi", "mask", "truth"]
     return Compose(
         [
-            SelectItemsd([*maps, "design"]),
+            SelectItemsd([*maps, "design"], allow_missing_keys=True),
             RandCropByLabelClassesd(
                 maps,
                 label_key="mask",
@@ -82,6 +81,7 @@ def deconvolution_crops(patch: int = 8, number: int = 1, supervised: bool = Fals
                 num_samples=number,
                 allow_smaller=True,
                 warn=False,
+                allow_missing_keys=True,
             ),
         ]
     )

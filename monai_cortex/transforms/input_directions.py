@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, Transform
 from torch import Tensor
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.direction_subset import spread_subset
 
 __all__ = ["InputDirections", "InputDirectionsD", "InputDirectionsDict", "InputDirectionsd"]
@@ -21,11 +22,20 @@ class InputDirections(Transform):
     Args:
         number: directions of each shell; None or more than there are takes all.
 
+    Raises:
+        ConfigError: for less than one direction.
+
     Reference:
         Elaldi, Gerig, Dey, NeurIPS 2024, arXiv:2411.11819 (super-resolution training).
     """
 
     def __init__(self, number: int | None = None) -> None:
+        if number is not None and number < 1:
+            raise ConfigError(
+                "the network needs directions",
+                found=f"input_directions {number}",
+                expected="1 or more, or null for all",
+            )
         self.number = number
 
     def __call__(self, directions: Tensor, shell: Tensor) -> Tensor:
@@ -38,7 +48,7 @@ class InputDirections(Transform):
         chosen = [(shell == 0).nonzero()[:, 0]]
         for k in range(1, int(shell.max()) + 1):
             here = (shell == k).nonzero()[:, 0]
-            chosen.append(here[spread_subset(directions[here], self.number or len(here))])
+            chosen.append(here[spread_subset(directions[here], len(here) if self.number is None else self.number)])
         return torch.cat(chosen).sort().values
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from monai_cortex.errors import GradientError
-from monai_cortex.geometry.tensor_fit import TensorFit, fit_tensor
+from monai_cortex.geometry.tensor_fit import DIRECTIONS, GAUSSIAN, TensorFit, fit_tensor, tensor_volumes
 from monai_cortex.geometry.threshold import best_threshold
 
 __all__ = ["Choice", "Volumes", "decay_voxels", "highest", "low_shell_tensor", "tensor_voxels"]
@@ -19,8 +19,6 @@ _SHARE, _FEW = 0.1, 0.01  # of the voxels that qualify; few voxels of white matt
 _MEASUREMENTS = 2000  # in which noise at SNR 30 leaves an error of 1 % in degree 2
 _WATER, _SOLID = 2.0e-3, 1.5e-3  # mm^2/s, mean diffusivity above which is fluid, below which is tissue
 _ANISOTROPIC = 0.2  # fractional anisotropy below which tissue counts as isotropic
-_GAUSSIAN = 1500.0  # s/mm^2, up to where a tensor describes the signal
-_DIRECTIONS = 6  # of a tensor
 
 
 class Volumes(NamedTuple):
@@ -36,14 +34,12 @@ class Volumes(NamedTuple):
         return Volumes(self.signal[:, kept], self.bvalues[kept], self.directions[kept], self.shell[kept])
 
     def low(self) -> Tensor:
-        """Volumes that a tensor describes ``(N,)`` bool: to 1500 s/mm^2 or the lowest shell, all if these are few."""
-        lowest = self.bvalues[self.shell == 1].max()
-        low = self.bvalues <= lowest.clamp_min(_GAUSSIAN)
-        return low if int((low & (self.shell > 0)).sum()) >= _DIRECTIONS else torch.ones_like(low)
+        """Volumes that a tensor describes, see :func:`monai_cortex.geometry.tensor_fit.tensor_volumes`."""
+        return tensor_volumes(self.bvalues, self.shell)
 
     def water(self) -> float:
         """Mean diffusivity above which is fluid, in mm^2/s: on high shells noise hides how fast its signal decays."""
-        return _WATER * min(1.0, _GAUSSIAN / float(self.bvalues[self.low()].max()))
+        return _WATER * min(1.0, GAUSSIAN / float(self.bvalues[self.low()].max()))
 
     def fibers(self, solid: int) -> float:
         """Share of the solid voxels to take a fiber's response from: 2000 measurements, between 1 and 10 %."""
@@ -139,7 +135,7 @@ def low_shell_tensor(volumes: Volumes) -> TensorFit:
         raise GradientError(
             "too few directions to estimate responses from",
             found=f"{int((low.shell > 0).sum())} weighted volumes",
-            expected=f"{_DIRECTIONS} directions that differ, for a tensor",
+            expected=f"{DIRECTIONS} directions that differ, for a tensor",
             remedy="give response files (response_wm.txt, ...) beside dwi.nii.gz",
         ) from error
 

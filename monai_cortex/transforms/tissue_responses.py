@@ -15,6 +15,7 @@ from torch import Tensor
 from monai_cortex.data import read_response
 from monai_cortex.errors import ConfigError, GradientError, InputFileError
 from monai_cortex.geometry.response import isotropic_response
+from monai_cortex.geometry.tensor_fit import DIRECTIONS
 from monai_cortex.geometry.zonal import zonal_fit
 from monai_cortex.transforms.response_voxels import Choice, Chooser, Volumes, decay_voxels, tensor_voxels
 from monai_cortex.transforms.single_fiber_voxels import SingleFiberVoxels
@@ -25,7 +26,6 @@ _log = logging.getLogger(__name__)
 _TYPICAL = {"gm": 0.8e-3, "csf": 3.0e-3}  # mm^2/s, of cortex and of free water at 37 degrees Celsius
 _FOLDS = 8
 _TOLERANCE = 80.0  # s/mm^2, within which the shells of a file are the scan's
-_DIRECTIONS = 6  # of a tensor
 _METHODS: dict[str, Callable[[Volumes], Chooser]] = {
     "tensor": lambda _: tensor_voxels,
     "tournier": SingleFiberVoxels,
@@ -157,7 +157,7 @@ def _rounds(volumes: Volumes) -> list[tuple[Tensor, Tensor]]:
         rank[here], alone[here] = torch.arange(int(here.sum())), bool(here.sum() == 1)
     directions = volumes.low() & (shell > 0)
     left_out = [(rank % _FOLDS == number) & ~alone for number in range(_FOLDS)]
-    if min(int((directions & ~out).sum()) for out in left_out) < _DIRECTIONS:
+    if min(int((directions & ~out).sum()) for out in left_out) < DIRECTIONS:
         return [(torch.ones_like(alone), torch.ones_like(alone))]
     return [(~out, out | alone) for out in left_out if out.any()]
 

@@ -129,6 +129,21 @@ def test_switches_train(workflow, scans, tiny, tmp_path, switch):
     assert (tmp_path / "model.pt").is_file()
 
 
+def test_supervision_without_known_orientations_is_refused(workflow, scans, tiny, tmp_path):
+    options = tiny | {"supervised": 1.0, "track": False}
+    with pytest.raises(RuntimeError) as caught:
+        workflow("train", dataset_dir=str(scans), output_dir=str(tmp_path), **options).run()
+    assert "train on simulated scans, or set supervised to 0" in str(root_cause(caught.value))
+
+
+def test_scale_to_b0_reaches_both_ways_to_infer(workflow, tmp_path):
+    for overlays in ((), ("evaluate",)):
+        made = workflow("inference", *overlays, output_dir=str(tmp_path), track=False, match_b0=True)
+        steps = made.parser.get_parsed_content("postprocessing")
+        first = steps.transforms[0] if overlays else steps
+        assert first.transform.match_b0
+
+
 def test_sizes_of_the_paper_train(workflow, scans, tmp_path):
     """One step on one crop; the schedule stays that of the paper."""
     options = {"steps": 1, "epochs": 1, "crops": 1, "val_interval": 2, "track": False}

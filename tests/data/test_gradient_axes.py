@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monai_cortex.data import diffusion_subjects, read_diffusion, rotation_of, sample_dataset
 from monai_cortex.data.gradient_axes import check_gradient_axes
 from monai_cortex.errors import GradientError
+from monai_cortex.geometry.fiber_coherence import axis_orders
 from monai_cortex.simulate import reference_scene, simulate_diffusion
 
 
@@ -62,6 +64,34 @@ def test_known_fibers_tell_where_coherence_cannot(scan, flipped):
             check_gradient_axes(**plain, fibers=known)
     else:
         check_gradient_axes(**plain, fibers=known)
+
+
+def test_shell_whose_b_values_differ_is_judged_whole():
+    subject = simulate_diffusion(3, (2, ((2990, 10), (3000, 10), (3010, 10))), 40.0, scene=reference_scene())
+    scan = {
+        "signal": subject.signal.numpy(),
+        "affine": np.asarray(subject.phantom.affine),
+        "table": subject.table,
+        "mask": (subject.phantom.tissues[0] > 0).numpy(),
+    }
+    check_gradient_axes(**scan)
+    with pytest.raises(GradientError, match="flipped"):
+        check_gradient_axes(**turned(scan, np.diag([1, -1, 1])))
+
+
+def test_all_23_wrong_orders_are_found_on_a_real_scan(tmp_path):
+    (item,) = diffusion_subjects(sample_dataset("shd_deconvolution", tmp_path))
+    scan = read_diffusion(item)
+    to_world = rotation_of(scan.affine)
+    refused = []
+    for order in axis_orders().numpy():
+        turned_back = replace(scan.table, directions=scan.table.directions @ to_world @ order.T @ to_world.T)
+        try:
+            check_gradient_axes(scan.signal, scan.affine, turned_back, scan.mask)
+            refused.append(False)
+        except GradientError:
+            refused.append(True)
+    assert refused == [False] + [True] * 23
 
 
 def test_too_little_to_tell_passes(scan):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monai_cortex.geometry.rotation import random_rotation
-from monai_cortex.geometry.tensor_fit import fit_tensor
+from monai_cortex.geometry.tensor_fit import fit_tensor, tensor_volumes
 
 EYE = torch.eye(3, dtype=torch.float64)
 RANDOM = torch.Generator().manual_seed(0)
@@ -176,3 +176,17 @@ def test_many_voxels_are_fitted_as_each_alone():
 def test_gradients_that_do_not_determine_a_tensor_are_refused(bvalues, directions):
     with pytest.raises(ValueError, match=f"{len(bvalues)} gradients do not determine a tensor; it takes b = 0 and 6"):
         fit_tensor(torch.ones(3, len(bvalues)), bvalues, directions)
+
+
+@pytest.mark.parametrize(
+    ("bvalues", "shell", "kept"),
+    [
+        ([0, *[1000.0] * 6, *[3000.0] * 6], [0, *[1] * 6, *[2] * 6], 7),
+        ([0, *[1000.0] * 5, *[3000.0] * 6], [0, *[1] * 5, *[2] * 6], 12),  # five directions are too few
+        ([0, *[2990.0, 3000.0, 3010.0] * 2], [0, *[1] * 6], 7),  # a shell is not cut where its b-values differ
+        ([0, *[700.0] * 3, *[1400.0] * 3, *[2800.0] * 9], [0, *[1] * 3, *[2] * 3, *[3] * 9], 7),
+    ],
+)
+def test_volumes_that_a_tensor_describes(bvalues, shell, kept):
+    found = tensor_volumes(torch.tensor(bvalues), torch.tensor(shell))
+    assert found.tolist() == [number < kept for number in range(len(bvalues))]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from monai_cortex.data import write_volume
+from monai_cortex.errors import InputFileError
 from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.handlers import DeconvolutionWriter
 from monai_cortex.transforms import DeconvolutionMapsd
@@ -106,6 +107,19 @@ def test_known_fibers_are_found_at_their_angle(item, tmp_path):
     assert metrics["fiber_f1"] == 1
     assert metrics["fiber_fpr"] == metrics["fiber_fnr"] == 0
     assert metrics["fiber_angular_error_degree"] == pytest.approx(10 / 3, abs=0.3)
+
+
+def test_known_fibers_that_do_not_fit_are_refused_and_none_are_no_numbers(item, tmp_path):
+    def measure(fibers):
+        path = tmp_path / "truth.nii.gz"
+        write_volume(path, fibers.astype(np.float32), AFFINE.numpy())
+        return DeconvolutionWriter("unused").write(item | {"truth_fibers": str(path)}, tmp_path)
+
+    with pytest.raises(InputFileError, match="do not fit"):
+        measure(np.ones((3, 3, 3, 3)))
+    outside = np.zeros((*GRID, 3))
+    outside[3] = 1  # of the mask
+    assert not any(name.startswith("fiber_") for name in measure(outside))
 
 
 def test_another_method_is_compared_where_tissue_is_anisotropic(item, tmp_path):

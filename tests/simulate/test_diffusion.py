@@ -159,3 +159,9 @@ def test_random_tissue_differs_and_is_possible():
         assert low <= min(values) < low + (high - low) / 4
         assert high - (high - low) / 4 < max(values) <= high
     assert {tissue.white_signal for tissue in found} == {1000.0}
+
+
+@pytest.mark.parametrize("snr", [0.0, -5.0, math.nan])
+def test_ratio_of_signal_and_noise_is_positive(table, generator, snr):
+    with pytest.raises(ValueError, match="above 0"):
+        simulate_scan(fiber_phantom(crossing_scene(0), SHAPE), table, generator, snr=snr)

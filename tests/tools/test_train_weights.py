@@ -35,7 +35,7 @@ def test_weights_lie_in_the_bundle_and_their_sum_is_told(trained):
 
 
 def test_scans_follow_the_recipe(trained):
-    items = diffusion_subjects(trained[0] / "scans" / "tiny")
+    items = diffusion_subjects(trained[0] / "scans" / "tiny", supervised=True)
     assert [item["subject"] for item in items] == ["phantom-1000", "phantom-1001"]
     for item in items:
         table = read_diffusion(item).table

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.direction_subset import spread_subset
 from monai_cortex.transforms import InputDirections, InputDirectionsd
 
@@ -23,6 +24,12 @@ def test_each_shell_has_its_own_spread_subset(scan, number):
     for k in (1, 2):
         here = (scan.shell == k).nonzero()[:, 0]
         assert torch.equal(chosen[scan.shell[chosen] == k], here[spread_subset(scan.directions[here], number)])
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_directions_are_refused(number):
+    with pytest.raises(ConfigError, match=str(number)):
+        InputDirections(number)
 
 
 @pytest.mark.parametrize("number", [None, 24, 500])

@@ -16,10 +16,10 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from digit_networks import CLASSES, DEGREE, DIRECTIONS, build
 from evidence_page import EVIDENCE, write_evidence
 from monai.metrics import compute_dice
 from monai.networks import one_hot
-from monai.networks.nets import UNet
 from scipy.spatial.transform import Rotation
 from scipy.stats import t as student
 from torch import Tensor, nn
@@ -27,20 +27,15 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from monai_cortex.data import write_json
-from monai_cortex.geometry.harmonics import real_harmonics
-from monai_cortex.geometry.healpix import healpix_directions
 from monai_cortex.geometry.rotation import random_rotation
-from monai_cortex.networks.nets.concatenated_unet import ConcatenatedUNet
-from monai_cortex.networks.nets.hemispherical_unet import HemisphericalUNet
 from monai_cortex.simulate.spherical_digits import SphericalDigits, load_digit_images, spherical_digits
 
 __all__ = ["main"]
 
 NAME = "shd_deconvolution_mnist"
 COMMAND = f"python tools/evidence/{NAME}.py --output-dir out/mnist"
-CLASSES, NSIDE, SIZE, DEGREE, CHANNELS = 10, 4, 16, 8, (8, 16, 32)
+SIZE = 16
 _TEST = 500_000  # number of the first test volume of a seed
-DIRECTIONS = healpix_directions(NSIDE)
 NETWORKS = {
     "equivariant": "E(3) x SO(3) U-Net",
     "concatenated": "neighbors as channels",
@@ -70,43 +65,6 @@ class Sizes:
     epochs: int
     slices: int
     test_edge: int = SIZE
-
-
-class MeanOverVertices(nn.Module):
-    """Logits of a voxel: the mean over its sphere, which rotations of the sphere leave as it is."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).mean(2)
-
-
-class Coefficients(nn.Module):
-    """A U-Net of plain convolutions over the voxels, with spherical harmonics as channels: not equivariant."""
-
-    fit: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("fit", torch.linalg.pinv(real_harmonics(DIRECTIONS, DEGREE)).float(), persistent=False)
-        self.net = UNet(3, len(self.fit), CLASSES, (16, 32, 64), (1, 1), num_res_units=1, norm="batch")
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(torch.einsum("nv,bvijk->bnijk", self.fit, x[:, 0]))
-
-
-def build(network: str) -> nn.Module:
-    """One of the networks: signal ``(B, 1, V, I, J, K)`` to logits ``(B, 10, I, J, K)``."""
-    if network == "coefficients":
-        return Coefficients()
-    options: dict[str, Any] = {"channels": CHANNELS, "hemisphere": False, "terms": 3}
-    if network == "concatenated":
-        return MeanOverVertices(ConcatenatedUNet(1, CLASSES, NSIDE, **options))
-    return MeanOverVertices(
-        HemisphericalUNet(1, CLASSES, NSIDE, kernel_sizes=(1, 3, 3), spatial_pooling=True, **options)
-    )
 
 
 @click.command(help="Train on volumes that are not rotated, test on rotated ones.")
