@@ -77,7 +77,11 @@ def _record(method: str, name: str, case: Case, conditions: tuple[int, int, str]
     ours, reference = (
         _process(method, name, side, conditions)["bytes"] if measured else None for side in ("ours", "reference")
     )
-    record |= {"ours_bytes": ours, "reference_bytes": reference, "memory_ratio": ours / reference if ours else None}
+    record |= {
+        "ours_bytes": ours,
+        "reference_bytes": reference,
+        "memory_ratio": ours / reference if ours and reference else None,
+    }
     return {**record, "met": met(record)}
 
 

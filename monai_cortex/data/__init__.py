@@ -1,7 +1,12 @@
 from .affine import affine_gap, is_usable, rotation_of
+from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
 from .bundle import bundle_folder, read_metadata
+from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
 from .diffusion import DiffusionScan, check_dataset, check_diffusion, read_diffusion
+from .freesurfer import read_morph, read_surface_geometry, write_morph, write_surface_geometry
+from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
+from .gifti_writer import write_gifti_sphere, write_gifti_values
 from .gradients import GradientTable, fsl_vectors, read_fsl_gradients, write_fsl_gradients
 from .known_fibers import read_known_fibers
 from .mask import read_mask
@@ -14,3 +19,13 @@ from .samples import sample_dataset, write_samples
 from .shells import Shells, find_shells
 from .streamlines import read_streamlines, write_streamlines
 from .subjects import diffusion_subjects
+from .surface_checks import (
+    SphereReport,
+    SurfaceReport,
+    check_sphere,
+    check_surface,
+    measure_sphere,
+    require_hemisphere,
+    require_same_vertices,
+)
+from .surface_file import SurfaceFile

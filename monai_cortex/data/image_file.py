@@ -38,19 +38,20 @@ class Content(NamedTuple):
     complete: bool
 
 
-def inspect_content(path: Path, subject: str, limit: int) -> Content:
+def inspect_content(path: Path, subject: str, limit: int, *, markup: bool = False) -> Content:
     """Read a compressed file once to its end, in constant memory; an uncompressed one has no checksum to verify.
 
     Args:
         path: image file.
         subject: identifier for messages.
         limit: decompressed bytes beyond which the image is refused.
+        markup: the format is XML, see :func:`monai_cortex.data.input_file.read_head`.
 
     Raises:
         InputFileError: foreign content, name and content disagree on compression, or a damaged stream.
         ResourceError: the content is larger than the limit.
     """
-    head = read_head(path, subject, _HEAD)
+    head = read_head(path, subject, _HEAD, markup=markup)
     zipped, named = head.startswith(_GZIP), path.name.lower().endswith(".gz")
     if zipped != named:
         raise InputFileError(

@@ -54,8 +54,14 @@ def require_file(path: str | os.PathLike[str], subject: str = "") -> int:
     return status.st_size
 
 
-def read_head(path: str | os.PathLike[str], subject: str = "", size: int = 1024) -> bytes:
+def read_head(path: str | os.PathLike[str], subject: str = "", size: int = 1024, *, markup: bool = False) -> bytes:
     """First bytes of a file, refused where they are a web page or the pointer of a data-versioning tool.
+
+    Args:
+        path: of the file.
+        subject: identifier for messages.
+        size: how many bytes at most.
+        markup: the file's own format is XML, so that its reader tells it from a web page.
 
     Raises:
         InputFileError: missing, not regular, empty, unreadable, or foreign content.
@@ -75,6 +81,8 @@ def read_head(path: str | os.PathLike[str], subject: str = "", size: int = 1024)
         ) from error
     start = head[:300].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for sign, name, remedy in _FOREIGN:
+        if markup and sign.startswith(b"<"):
+            continue
         if start.startswith(sign) or (sign.startswith(b"annex") and sign in start):
             raise InputFileError(
                 f"the file looks like {name}",

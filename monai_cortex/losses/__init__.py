@@ -1,3 +1,4 @@
 """Losses: (prediction, target) to a differentiable scalar."""
 
 from .deconvolution import DeconvolutionLoss, DeconvolutionTerms
+from .sphere_registration import SphereRegistrationLoss, SphereRegistrationTerms

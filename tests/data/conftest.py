@@ -1,11 +1,15 @@
+import base64
 import gzip
 import pickle
+import zlib
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from monai_cortex.errors import CortexError
+from monai_cortex.geometry.icosphere import icosphere
+from monai_cortex.geometry.mesh import Mesh
 
 LAS = np.array([[-2.0, 0, 0, 30], [0, 2, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1]])
 
@@ -81,5 +85,60 @@ def subject(tmp_path, nifti):
         np.savetxt(tmp_path / name / "dwi.bval", [[0.0, 5.0, *[1000.0] * 8]])
         np.savetxt(tmp_path / name / "dwi.bvec", vectors.T, fmt="%.12f")
         return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def ball():
+    """A sphere as files hold it: radius 100 mm, 162 vertices, 320 faces."""
+    sphere = icosphere(2)
+    # What float32 can hold, so that files give back exactly this.
+    return Mesh((100 * sphere.vertices).float().double(), sphere.faces)
+
+
+@pytest.fixture
+def volume_info():
+    """What FreeSurfer says of the volume behind a surface, as nibabel names it."""
+    axes = {"xras": [-1.0, 0, 0], "yras": [0.0, 0, -1], "zras": [0.0, 1, 0], "cras": [5.399413585662842, -18.1, 1 / 3]}
+    texts = {"valid": "1  # volume info valid", "filename": "../mri/filled-pretess255.mgz"}
+    numbers = {"volume": np.array([256, 256, 256]), "voxelsize": np.ones(3)}
+    return {"head": np.array([2, 0, 20]), **texts, **numbers, **{key: np.array(axis) for key, axis in axes.items()}}
+
+
+@pytest.fixture
+def gifti_array():
+    """XML of one data array, whose attributes may lie; `text` stands in for its encoded numbers."""
+
+    def write(values, intent, encoding="GZipBase64Binary", text=None, inside="", **attributes):
+        values = np.asarray(values)
+        packed = values.tobytes() if encoding == "Base64Binary" else zlib.compress(values.tobytes())
+        plain = " ".join(map(repr, values.ravel().tolist()))
+        text = (plain if encoding == "ASCII" else base64.b64encode(packed).decode()) if text is None else text
+        known = {"Intent": f"NIFTI_INTENT_{intent}", "DataType": f"NIFTI_TYPE_{values.dtype.name.upper()}"}
+        known |= {"ArrayIndexingOrder": "RowMajorOrder", "Dimensionality": values.ndim, "Encoding": encoding}
+        known |= {f"Dim{axis}": size for axis, size in enumerate(values.shape)}
+        known |= {"Endian": "LittleEndian", "ExternalFileName": "", "ExternalFileOffset": "", **attributes}
+        words = " ".join(f'{name}="{value}"' for name, value in known.items() if value is not None)
+        return f"<DataArray {words}>{inside}<Data>{text}</Data></DataArray>"
+
+    return write
+
+
+@pytest.fixture
+def gifti(tmp_path, ball, gifti_array):
+    """Write a GIFTI file of data arrays in XML; without arrays, the sphere."""
+
+    def write(name="lh.sphere.surf.gii", *arrays, doctype="", inside="", count=None):
+        if not arrays:
+            points = gifti_array(ball.vertices.numpy().astype("<f4"), "POINTSET")
+            arrays = points, gifti_array(ball.faces.numpy().astype("<i4"), "TRIANGLE")
+        number = len([array for array in arrays if "<DataArray" in array]) if count is None else count
+        body = f'<GIFTI Version="1.0" NumberOfDataArrays="{number}">{inside}{"".join(arrays)}</GIFTI>'
+        content = f'<?xml version="1.0" encoding="UTF-8"?>\n{doctype}{body}\n'.encode()
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+        return path
 
     return write

@@ -56,6 +56,16 @@ def test_stand_ins_are_recognized(tmp_path, refused, word):
     refused(InputFileError, lambda: read_head(path), path, "looks like", word)
 
 
+def test_readers_of_markup_tell_it_from_web_pages_themselves(tmp_path, refused):
+    path = tmp_path / "x.gii"
+    for word, content in FOREIGN.items():
+        path.write_bytes(content)
+        if content.lstrip(b"\xef\xbb\xbf \n").startswith(b"<"):
+            assert read_head(path, markup=True) == content
+        else:
+            refused(InputFileError, lambda: read_head(path, markup=True), path, word)
+
+
 @pytest.mark.parametrize("content", [b"1 2\0 3", b"\xff\xfe1 2", b"0" * 16_000_001])
 def test_binary_and_oversized_content_is_no_text(tmp_path, refused, content):
     (tmp_path / "x").write_bytes(content)

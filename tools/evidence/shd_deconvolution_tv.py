@@ -28,13 +28,14 @@ NAME = "shd_deconvolution_tv"
 COMMAND = f"python tools/evidence/{NAME}.py --output-dir out/evidence"
 TRAINING, HELD_OUT = range(7000, 7006), range(7100, 7105)
 WEIGHTS = (0.0, 0.5)
+LEARNING_RATE = 0.01  # a third of the default: training from random weights then differs less between seeds
 NUMBERS = ("pr_auc", "f1", "angular_error", "fnr", "fpr")
 
 
 @click.command(help="Compare trainings with and without total variation.")
 @click.option("--output-dir", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--protocol", default="clinical_30", show_default=True)
-@click.option("--steps", default=400, show_default=True)
+@click.option("--steps", default=1200, show_default=True)
 @click.option("--seeds", default=3, show_default=True)
 def main(output_dir: Path, protocol: str, steps: int, seeds: int) -> None:
     """Train, infer, count."""
@@ -52,7 +53,8 @@ def main(output_dir: Path, protocol: str, steps: int, seeds: int) -> None:
 def _run(folder: Path, weight: float, seed: int, steps: int) -> list[dict[str, float]]:
     """Train from the start with one weight and seed; numbers of each held-out volume."""
     place = folder / f"tv{weight}-seed{seed}"
-    training = {"steps": steps, "seed": seed, "total_variation": weight, "val_subjects": 1, "val_interval": 12}
+    training = {"steps": steps, "seed": seed, "total_variation": weight, "learning_rate": LEARNING_RATE}
+    training |= {"val_subjects": 1, "val_interval": 12}
     _bundle("train.json", folder / "train", place, training)
     _bundle("inference.json", folder / "test", place, {"weights": place / "model.pt"})
     subjects = [f"phantom-{number}" for number in HELD_OUT]
@@ -85,8 +87,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         "# Total variation in training without ground truth",
         "",
         f"{record['steps']} steps from random weights on {len(TRAINING)} simulated scans ({record['protocol']},",
-        f"SNR 30), {record['seeds']} seeds, tested on {len(HELD_OUT)} other scans. Each row is the mean over seeds",
-        "and test scans; pairs share both. The published weight is 0.5.",
+        f"SNR 30) at a learning rate of {LEARNING_RATE}, {record['seeds']} seeds, tested on {len(HELD_OUT)} other",
+        "scans. Each row is the mean over seeds and test scans; pairs share both. The published weight is 0.5.",
         "",
         *lines,
     ]

@@ -15,7 +15,7 @@ from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 __all__ = ["HemisphericalConv", "radial_sums"]
 
 _DENSE_VERTICES = 48  # up to here a dense product beats a sparse one on a CPU
-_COLUMNS = 8192  # values at a vertex in one block of voxels: intermediate maps then stay in the cache
+_COLUMNS = 4096  # values at a vertex in one block of voxels: intermediate maps then stay in the cache
 _RADII = 4  # 0, 1, sqrt(2), sqrt(3) in a stencil of 3^3 voxels
 
 

@@ -1,0 +1,1 @@
+"""Cases of the sphere: harmonic transforms and point location."""
