@@ -69,10 +69,10 @@ def samples(slug: str, folder: Path) -> None:
 @click.option("--vary", is_flag=True, help="Draw diffusivities, and gray matter in some scenes, at random.")
 def simulate(slug: str, folder: Path, subjects: int, protocol: str, snr: float, seed: int, vary: bool) -> None:  # noqa: PLR0913
     """Simulate subjects with known truth as files that a bundle reads."""
-    from monai_cortex.simulate import Variation, simulate_diffusion, write_simulated_diffusion
+    from monai_cortex.simulate import simulate_diffusion, write_simulated_diffusion
 
     for number in range(seed, seed + subjects):
-        subject = simulate_diffusion(number, protocol, snr, vary=Variation() if vary else None)
+        subject = simulate_diffusion(number, protocol, snr, vary=vary)
         write_simulated_diffusion(folder / f"phantom-{number:04d}", subject)
     click.echo(f"{slug}: {subjects} simulated subjects in {folder}")
 

@@ -19,21 +19,12 @@ import torch
 from tqdm import tqdm
 
 from monai_cortex.data import sha256
-from monai_cortex.simulate import (
-    SimulatedDiffusion,
-    Variation,
-    random_protocol,
-    random_scene,
-    random_tissue,
-    simulate_diffusion,
-    write_simulated_diffusion,
-)
+from monai_cortex.simulate import random_protocol, random_scene, simulate_diffusion, write_simulated_diffusion
 
 __all__ = ["main"]
 
 FIRST_SEED = 1000  # of the training scans; evidence uses others
 BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
-_BRIGHT_FLUID = 8000.0
 SCHEDULE = {"epochs": 20, "val_interval": 10, "val_subjects": 4, "learning_rate": 0.02, "seed": 0}
 
 
@@ -49,8 +40,6 @@ class Recipe:
         steps: of the optimizer.
         gray: whether all scenes have gray matter, or some.
         snr: range of white matter at b = 0, log-uniform; None is that of the simulation, 18 to 40.
-        dispersion: longest time of heat flow that spreads the fibers of every second scan, whose fluid is up to eight
-            times as bright as white matter: brains are not made of straight lines.
     """
 
     bvalues: tuple[float, ...]
@@ -60,27 +49,17 @@ class Recipe:
     steps: int = 4000
     gray: bool = False
     snr: tuple[float, float] | None = None
-    dispersion: float = 0.0
 
     def simulate(self, folder: Path) -> None:
         """Write the training scans."""
         for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
             place = folder / f"phantom-{seed:04d}"
             if not place.is_dir():
-                write_simulated_diffusion(place, self.scan(seed))
-
-    def scan(self, seed: int) -> SimulatedDiffusion:
-        """Simulate the scan of one seed."""
-        generator = torch.Generator().manual_seed(seed)
-        protocol = random_protocol(self.bvalues, self.directions, generator)
-        scene = random_scene(generator, gray=True) if self.gray else None
-        snr = _log_uniform(self.snr, generator) if self.snr else None
-        if not self.dispersion or seed % 2:
-            return simulate_diffusion(seed, protocol, snr, scene=scene, vary=Variation())
-        tissue = random_tissue(generator, _BRIGHT_FLUID)
-        return simulate_diffusion(
-            seed, protocol, snr, scene=scene, tissue=tissue, vary=Variation(dispersion=self.dispersion)
-        )
+                generator = torch.Generator().manual_seed(seed)
+                protocol = random_protocol(self.bvalues, self.directions, generator)
+                scene = random_scene(generator, gray=True) if self.gray else None
+                snr = _log_uniform(self.snr, generator) if self.snr else None
+                write_simulated_diffusion(place, simulate_diffusion(seed, protocol, snr, scene=scene, vary=True))
 
 
 def _log_uniform(limits: tuple[float, float], generator: torch.Generator) -> float:
@@ -90,7 +69,7 @@ def _log_uniform(limits: tuple[float, float], generator: torch.Generator) -> flo
 
 RECIPES = {
     "shd_deconvolution": {
-        "model": Recipe((1000.0,), (12, 72), subjects=200, steps=6000, snr=(7.0, 40.0), dispersion=0.08),
+        "model": Recipe((1000.0,), (12, 72), snr=(7.0, 40.0)),
         "multishell": Recipe(
             (1000.0, 2000.0, 3000.0), (16, 72), ("multishell.json",), subjects=100, steps=4000, gray=True
         ),

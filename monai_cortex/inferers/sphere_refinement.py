@@ -43,11 +43,12 @@ class RefinementStage(NamedTuple):
 
 
 STAGES = (
-    RefinementStage(4, 8, 160, 2e-2, 0.1),
+    RefinementStage(4, 6, 240, 1e-2, 0.1),
     RefinementStage(4, 10, 80, 1e-2),
     RefinementStage(5, 16, 60, 5e-3),
 )
 _SAME = 0.2  # misfit of two people's features in squared deviations: below it, they look like one person's
+_FIRST = 0.3  # stiffness of the first stage, whose maps are smooth and match well where they should
 _SOFTEST = 0.04  # least stiffness: without any, the interpolation's errors would fold triangles
 
 
@@ -76,7 +77,7 @@ def refine_sphere(
         ``(3, (L + 1)^2)``, L the last stage's degree; float32.
     """
     coefficients = torch.zeros(3, 0) if start is None else start.float()
-    stiffness = weights.pop("stiffness", 1.0)
+    stiffness = weights.pop("stiffness", _FIRST)
     for stage in stages:
         optimized = _Stage(fixed, moving, stage, squarings, {**weights, "stiffness": stiffness})
         coefficients = optimized.run(coefficients)

@@ -1,7 +1,7 @@
 """Simulated data with known truth."""
 
 from .diffusion import DiffusionTissue, random_tissue, rician_noise, simulate_scan
-from .diffusion_subject import SimulatedDiffusion, Variation, simulate_diffusion, write_simulated_diffusion
+from .diffusion_subject import SimulatedDiffusion, simulate_diffusion, write_simulated_diffusion
 from .fiber_bundle import FiberBundle, arc, fanning, kissing, straight
 from .fiber_phantom import FiberPhantom, fiber_phantom
 from .fiber_scene import FiberScene, crossing_scene, random_scene, reference_scene

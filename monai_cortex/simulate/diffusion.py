@@ -42,20 +42,14 @@ class DiffusionTissue:
         return torch.stack([torch.stack([tensor_response(b, a, r, degree, s) for b in bvalues]) for a, r, s in rows])
 
 
-def random_tissue(generator: torch.Generator, brightest_fluid: float = 2500.0) -> DiffusionTissue:
-    """Diffusivities and signals as they differ between brains and scanners, each uniform over its range.
-
-    Args:
-        generator: source of chance.
-        brightest_fluid: largest signal of fluid at b = 0; at long echo times it is eight times that of white matter,
-            which is 1000.
-    """
+def random_tissue(generator: torch.Generator) -> DiffusionTissue:
+    """Diffusivities and signals as they differ between brains and scanners, each uniform over its range."""
     ranges = {
         "axial": (1.4e-3, 2.0e-3),
         "radial": (0.15e-3, 0.45e-3),
         "gray": (0.7e-3, 1.0e-3),
         "gray_signal": (900.0, 1300.0),
-        "fluid_signal": (800.0, brightest_fluid),
+        "fluid_signal": (800.0, 2500.0),
     }
     share = torch.rand(len(ranges), generator=generator, dtype=torch.float64).tolist()
     return DiffusionTissue(

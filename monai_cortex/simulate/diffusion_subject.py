@@ -6,12 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from monai_cortex.data import GradientTable, atomic_folder, write_fsl_gradients, write_json, write_volume
 from monai_cortex.geometry.harmonics import even_count
@@ -20,23 +18,10 @@ from monai_cortex.simulate.fiber_phantom import FiberPhantom, fiber_phantom
 from monai_cortex.simulate.fiber_scene import FiberScene, random_scene
 from monai_cortex.simulate.gradient_protocols import gradient_protocol
 
-__all__ = ["SimulatedDiffusion", "Variation", "simulate_diffusion", "write_simulated_diffusion"]
+__all__ = ["SimulatedDiffusion", "simulate_diffusion", "write_simulated_diffusion"]
 
 _SNR = (18.0, 40.0)
-_PATCHES = (3, 3, 3)  # nodes of the trilinear map by which dispersion varies over the grid
-
-
-class Variation(NamedTuple):
-    """How subjects differ, besides their bundles, tissue, gradients and noise.
-
-    Attributes:
-        gray: share of the random scenes that have gray matter beside the fluid.
-        dispersion: longest time of heat flow that spreads fibers about their directions (see
-            :meth:`FiberPhantom.dispersed`); a smooth map of times is drawn whose largest is uniform from 0 to it.
-    """
-
-    gray: float = 0.3
-    dispersion: float = 0.0
+_GRAY_SHARE = 0.3  # of the random scenes have gray matter beside the fluid
 
 
 @dataclass(frozen=True)
@@ -65,7 +50,7 @@ def simulate_diffusion(  # noqa: PLR0913
     *,
     scene: FiberScene | None = None,
     tissue: DiffusionTissue | None = None,
-    vary: Variation | None = None,
+    vary: bool = False,
     shape: Sequence[int] = (20, 20, 8),
 ) -> SimulatedDiffusion:
     """Simulate one subject.
@@ -76,25 +61,17 @@ def simulate_diffusion(  # noqa: PLR0913
         snr: signal of white matter at b = 0 over the standard deviation of the noise; None draws from 18 to 40.
         scene: what to image; by default a random one.
         tissue: diffusivities and signals.
-        vary: draw the tissue and what else it says at random where they are not given; None varies nothing.
+        vary: draw the tissue, and in some scenes gray matter, at random where they are not given.
         shape: voxels of 2 mm along the axes.
     """
     generator = torch.Generator().manual_seed(seed)
     chance = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
-    scene = scene or random_scene(generator, gray=vary is not None and chance[0] < vary.gray)
+    scene = scene or random_scene(generator, gray=vary and chance[0] < _GRAY_SHARE)
     tissue = tissue or (random_tissue(generator) if vary else DiffusionTissue())
     snr = _SNR[0] + (_SNR[1] - _SNR[0]) * chance[1] if snr is None else snr
     phantom = fiber_phantom(scene, shape)
-    if vary and vary.dispersion:
-        phantom = phantom.dispersed(vary.dispersion * _random_dispersion(shape, generator))
     table = gradient_protocol(protocol, generator)
     return SimulatedDiffusion(simulate_scan(phantom, table, generator, tissue, snr), table, phantom, tissue, snr)
-
-
-def _random_dispersion(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """A smooth map between 0 and a number that is uniform from 0 to 1, ``shape``."""
-    nodes = torch.rand(1, 1, *_PATCHES, generator=generator) * torch.rand((), generator=generator)
-    return interpolate(nodes, size=tuple(shape), mode="trilinear", align_corners=True)[0, 0]
 
 
 def write_simulated_diffusion(folder: str | os.PathLike[str], subject: SimulatedDiffusion, degree: int = 8) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,17 +52,9 @@ class FiberPhantom:
         """
         kept = (self.bundles > minimum_fraction) | (self.bundles == self.bundles.amax(0))
         fod = (self.fods * kept[:, None]).sum(0)
-        heat = _heat(torch.tensor(smoothing), len(fod))
+        degrees = harmonic_degrees(even_degree(len(fod)), even=True)
+        heat = torch.exp(-smoothing * degrees * (degrees + 1)).view(-1, 1, 1, 1)
         return heat * fod * (self.fods[:, 0].sum(0) / fod[0].clamp_min(torch.finfo(fod.dtype).tiny))
-
-    def dispersed(self, time: Tensor) -> FiberPhantom:
-        """The same bundles with fibers that spread about their directions, by heat flow on the sphere.
-
-        Args:
-            time: t of each voxel ``(I, J, K)``, at least 0: about a direction, the mean of the second Legendre
-                polynomial is exp(-6t).
-        """
-        return replace(self, fods=_heat(time, self.fods.shape[1]) * self.fods)
 
 
 def fiber_phantom(
@@ -109,12 +101,6 @@ def fiber_phantom(
         endpoints=(_voxel_mean(ends.double().flatten(0, 1), per_voxel) > 0).view(-1, 2, *grid),
         affine=affine,
     )
-
-
-def _heat(time: Tensor, count: int) -> Tensor:
-    """What heat flow for times ``(I, J, K)`` or a scalar leaves of each coefficient, ``(count, I, J, K)`` or ones."""
-    degrees = harmonic_degrees(even_degree(count), even=True).view(-1, 1, 1, 1)
-    return torch.exp(-degrees * (degrees + 1) * time)
 
 
 def _affine(shape: Sequence[int], spacing: float, rotation: Tensor | None) -> Tensor:

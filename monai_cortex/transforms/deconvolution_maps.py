@@ -10,7 +10,9 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, Transform
 from torch import Tensor
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.peaks import fiber_peaks
+from monai_cortex.geometry.tissue_amounts import fit_amounts
 
 __all__ = [
     "DeconvolutionMaps",
@@ -21,6 +23,7 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-6
+_AMOUNTS = ("signal", "b0", "predicted")
 
 
 class Maps(NamedTuple):
@@ -32,11 +35,14 @@ class Maps(NamedTuple):
         peaks: direction times amplitude of the highest peaks, the highest first, world axes, ``(3 * number, I, J, K)``;
             NaN where there are fewer.
         residual: root mean square misfit over the volumes in percent of the signal at b = 0, ``(1, I, J, K)``.
+        prediction: coefficients of the normalized signal with the amounts that the maps have,
+            ``(n + isotropic, I, J, K)``.
     """
 
     tissues: dict[str, Tensor]
     peaks: Tensor
     residual: Tensor
+    prediction: Tensor
 
 
 class DeconvolutionMaps(Transform):
@@ -46,7 +52,12 @@ class DeconvolutionMaps(Transform):
         tissues: names of the tissues, white matter first.
         peaks: number of peaks.
         threshold: least amplitude of a peak as a fraction of the voxel's highest.
-        match_b0: scale all tissues of a voxel so that they reproduce its measured mean at b = 0.
+        amounts: which amounts of tissue the voxels get. "signal": those that explain the signal best, the shape of the
+            distributions kept (see :func:`monai_cortex.geometry.tissue_amounts.fit_amounts`); "b0": the prediction's,
+            all scaled to reproduce the measured mean at b = 0; "predicted": the prediction's.
+
+    Raises:
+        ConfigError: for other amounts.
     """
 
     def __init__(
@@ -54,9 +65,16 @@ class DeconvolutionMaps(Transform):
         tissues: Sequence[str] = ("wm", "csf"),
         peaks: int = 5,
         threshold: float = 0.1,
-        match_b0: bool = False,
+        amounts: str = "signal",
     ) -> None:
-        self.tissues, self.peaks, self.threshold, self.match_b0 = tuple(tissues), peaks, threshold, match_b0
+        if amounts not in _AMOUNTS:
+            raise ConfigError(
+                "amounts of tissue cannot be found like that",
+                found=f"amounts {amounts!r}",
+                expected=" or ".join(map(repr, _AMOUNTS)),
+                remedy="choose one of them",
+            )
+        self.tissues, self.peaks, self.threshold, self.amounts = tuple(tissues), peaks, threshold, amounts
 
     def __call__(self, prediction: Tensor, dwi: Tensor, design: Tensor, mask: Tensor, scale: Tensor) -> Maps:
         """Make the maps.
@@ -74,7 +92,9 @@ class DeconvolutionMaps(Transform):
         # Volumes at b = 0 see degree 0 only, but for rounding.
         unweighted = (design[:, 1:count].abs() <= _ROUNDING * design[:, :1].abs()).all(1)
         baseline = dwi[unweighted][:, inside].mean(0)
-        if self.match_b0:
+        if self.amounts == "signal":
+            values = fit_amounts(dwi[:, inside], design, values, count)
+        elif self.amounts == "b0":
             explained = (design[unweighted] @ values).mean(0)
             values = values * torch.where(explained > 0, baseline / explained.clamp_min(1e-6), 1.0)
         misfit = (design @ values - dwi[:, inside]).square().mean(0).sqrt()
@@ -85,7 +105,7 @@ class DeconvolutionMaps(Transform):
         arrows = torch.where(found.amplitudes.repeat_interleave(3, 1).T > 0, arrows, torch.nan)
         volumes = [coefficients[:count], *coefficients[count:, None]]
         tissues = {name: _fill(v, inside) for name, v in zip(self.tissues, volumes, strict=True)}
-        return Maps(tissues, _fill(arrows, inside), _fill(relative[None], inside))
+        return Maps(tissues, _fill(arrows, inside), _fill(relative[None], inside), _fill(values, inside))
 
 
 def _fill(values: Tensor, inside: Tensor) -> Tensor:
@@ -99,11 +119,12 @@ class DeconvolutionMapsd(MapTransform):
     """Dictionary version of :class:`DeconvolutionMaps`.
 
     Reads ``dwi``, ``design``, ``mask`` and ``scale``; adds ``wmfod`` ``(n, I, J, K)``, ``peaks``, ``residual`` and one
-    map for each isotropic tissue under its name; shapes and units as in :class:`Maps`.
+    map for each isotropic tissue under its name; shapes and units as in :class:`Maps`. Gives the network's result the
+    amounts that the maps have.
 
     Args:
         keys: the key of the network's result, normally ``pred``.
-        tissues, peaks, threshold, match_b0: see :class:`DeconvolutionMaps`.
+        tissues, peaks, threshold, amounts: see :class:`DeconvolutionMaps`.
         prefix: put before the names of the maps.
         allow_missing_keys: skip items without the key.
     """
@@ -114,12 +135,12 @@ class DeconvolutionMapsd(MapTransform):
         tissues: Sequence[str] = ("wm", "csf"),
         peaks: int = 5,
         threshold: float = 0.1,
-        match_b0: bool = False,
+        amounts: str = "signal",
         prefix: str = "",
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.transform, self.prefix = DeconvolutionMaps(tissues, peaks, threshold, match_b0), prefix
+        self.transform, self.prefix = DeconvolutionMaps(tissues, peaks, threshold, amounts), prefix
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
@@ -129,6 +150,7 @@ class DeconvolutionMapsd(MapTransform):
             named = {"wmfod" if name == "wm" else name: volume for name, volume in maps.tissues.items()}
             named |= {"peaks": maps.peaks, "residual": maps.residual}
             result |= {self.prefix + name: volume for name, volume in named.items()}
+            result[key] = maps.prediction
         return result
 
 

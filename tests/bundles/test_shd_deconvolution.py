@@ -136,12 +136,13 @@ def test_supervision_without_known_orientations_is_refused(workflow, scans, tiny
     assert "train on simulated scans, or set supervised to 0" in str(root_cause(caught.value))
 
 
-def test_scale_to_b0_reaches_both_ways_to_infer(workflow, tmp_path):
+def test_amounts_reach_both_ways_to_infer(workflow, tmp_path):
     for overlays in ((), ("evaluate",)):
-        made = workflow("inference", *overlays, output_dir=str(tmp_path), track=False, match_b0=True)
+        made = workflow("inference", *overlays, output_dir=str(tmp_path), track=False, amounts="b0")
         steps = made.parser.get_parsed_content("postprocessing")
         first = steps.transforms[0] if overlays else steps
-        assert first.transform.match_b0
+        assert first.transform.amounts == "b0"
+        assert not overlays or steps.transforms[1].transform.amounts == "predicted"
 
 
 def test_sizes_of_the_paper_train(workflow, scans, tmp_path):
@@ -253,7 +254,8 @@ def test_dipy_reads_the_orientations_and_finds_the_same_peaks(shipped):
     values = sh_to_sf(coefficients, sphere, sh_order_max=8, basis_type="tournier07", legacy=False)
     ours = _first_peaks(shipped)
     assert _angles(ours, sphere.vertices[values.argmax(-1)]).max() < 1  # the sphere's vertices lie half a degree apart
-    np.testing.assert_allclose(np.linalg.norm(ours, axis=-1), values.max(-1), rtol=5e-3, atol=1e-5)
+    heights = np.nan_to_num(np.linalg.norm(ours, axis=-1))  # no peak where there is no white matter
+    np.testing.assert_allclose(heights, values.max(-1), rtol=5e-3, atol=1e-5)
 
 
 def test_stock_command_runs_from_another_folder_and_is_plain_about_mistakes(scans, tmp_path):

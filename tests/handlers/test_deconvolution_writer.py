@@ -46,7 +46,7 @@ def item():
         "mask": mask,
         "scale": torch.full((1, *GRID), 2.0),
     }
-    return DeconvolutionMapsd(peaks=2)(data)
+    return DeconvolutionMapsd(peaks=2, amounts="predicted")(data)
 
 
 @pytest.fixture(scope="module")

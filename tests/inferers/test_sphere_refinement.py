@@ -62,7 +62,7 @@ def test_stiffer_weights_leave_less_strain(fixed, truth):
     moving = SphereMap(MESH, fixed.at(carried(truth)))
     moved = [carried(refine_sphere(fixed, moving, STAGES[:1], edge=weight)) for weight in (3.0, 300.0)]
     strain = [edge_distortion(MESH.vertices, places, MESH.faces).mean() for places in moved]
-    assert strain[1] < 0.1 * strain[0]
+    assert strain[1] < 0.2 * strain[0]
 
 
 def test_equal_inputs_give_equal_bits(fixed, truth):

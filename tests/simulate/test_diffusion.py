@@ -159,9 +159,6 @@ def test_random_tissue_differs_and_is_possible():
         assert low <= min(values) < low + (high - low) / 4
         assert high - (high - low) / 4 < max(values) <= high
     assert {tissue.white_signal for tissue in found} == {1000.0}
-    fluids = [random_tissue(torch.Generator().manual_seed(seed), 8000.0).fluid_signal for seed in range(30)]
-    assert 800 <= min(fluids) < 2600
-    assert 6200 < max(fluids) <= 8000
 
 
 @pytest.mark.parametrize("snr", [0.0, -5.0, math.nan])

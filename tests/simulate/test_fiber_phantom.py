@@ -192,24 +192,3 @@ def test_distribution_of_a_voxel_is_the_mean_over_its_samples():
     pooled = torch.nn.functional.avg_pool3d(fine.fod[None], 2)[0]
     torch.testing.assert_close(whole.fod, pooled, atol=1e-6, rtol=0)
     assert whole.fod.any()
-
-
-def test_dispersion_is_heat_flow_about_the_direction(crossing):
-    """exp(-6t) is left of the second Legendre polynomial's mean about the axis, and no volume is lost."""
-    time = torch.full((6, 6, 2), 0.05)
-    spread = crossing.dispersed(time)
-    single = crossing.bundles[0] == 1
-    assert single.any()
-    axis = real_harmonics(torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64), 2, even=True)[0, 1:].float()
-    before, after = ((p.fods[0, 1:6].movedim(0, -1) @ axis)[single] for p in (crossing, spread))
-    torch.testing.assert_close(after / before, torch.full_like(before, math.exp(-0.3)))
-    torch.testing.assert_close(spread.fods[:, 0], crossing.fods[:, 0])
-    torch.testing.assert_close(spread.fibers, crossing.fibers)
-
-
-def test_dispersion_differs_from_voxel_to_voxel(crossing):
-    time = torch.zeros(6, 6, 2)
-    time[0] = 0.1
-    spread = crossing.dispersed(time)
-    assert torch.equal(spread.fods[:, :, 1:], crossing.fods[:, :, 1:])
-    torch.testing.assert_close(spread.dispersed(time).fods, crossing.dispersed(2 * time).fods)

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.geometry.response import deconvolution_design
 from monai_cortex.testing import assert_pair_agrees
@@ -74,7 +75,7 @@ def test_residual_is_in_percent_of_the_signal_at_b0(case):
     dwi = case["dwi"].clone()
     dwi[7, 1, 1, 0] += 0.3
     baseline = dwi[:2, 1, 1, 0].mean().item()
-    residual = maps_of(case, DeconvolutionMaps(), dwi=dwi).residual
+    residual = maps_of(case, DeconvolutionMaps(amounts="predicted"), dwi=dwi).residual
     assert residual.shape == (1, *GRID)
     assert residual[0, 1, 1, 0].item() == pytest.approx(100 * 0.3 / baseline / math.sqrt(len(dwi)), rel=1e-4)
     residual[0, 1, 1, 0] = 0
@@ -120,7 +121,7 @@ def test_empty_mask_gives_empty_maps(case):
 
 def test_tissues_without_water_need_no_more_columns(case):
     inputs = {"pred": case["pred"][:45], "design": case["design"][:, :45]}
-    maps = maps_of(case, DeconvolutionMaps(tissues=["wm"]), **inputs)
+    maps = maps_of(case, DeconvolutionMaps(tissues=["wm"], amounts="predicted"), **inputs)
     assert list(maps.tissues) == ["wm"]
     baseline = case["dwi"][:2].mean(0)
     misfit = (torch.einsum("gn,nijk->gijk", inputs["design"], inputs["pred"]) - case["dwi"]).square().mean(0).sqrt()
@@ -142,3 +143,39 @@ def test_prefix_keeps_two_methods_apart(case):
     data = {name: value for name, value in case.items() if name != "axes"} | {"csd": case["pred"]}
     result = DeconvolutionMapsd(keys="csd", prefix="csd_")(data)
     assert set(result) - set(data) == {"csd_wmfod", "csd_csf", "csd_peaks", "csd_residual"}
+
+
+def test_amounts_that_explain_the_signal_are_found(case):
+    """Half the fibers and twice the water of what is there."""
+    wrong = torch.cat([case["pred"][:45] / 2, 2 * case["pred"][45:]])
+    maps = maps_of(case, DeconvolutionMaps(), pred=wrong)
+    torch.testing.assert_close(maps.prediction, case["pred"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(maps.tissues["wm"], case["pred"][:45] * case["scale"], atol=1e-4, rtol=1e-5)
+    assert maps.residual.max() < 1e-2
+    kept = maps_of(case, DeconvolutionMaps(amounts="predicted"), pred=wrong)
+    assert torch.equal(kept.prediction, wrong)
+    assert kept.residual.min() > 1
+
+
+def test_amounts_do_not_turn_the_peaks(case):
+    wrong = torch.cat([case["pred"][:45] / 2, 2 * case["pred"][45:]])
+    directions = [
+        torch.nn.functional.normalize(maps_of(case, DeconvolutionMaps(amounts=a), pred=wrong).peaks[:3], dim=0)
+        for a in ("signal", "b0", "predicted")
+    ]
+    torch.testing.assert_close(directions[0], directions[2])
+    torch.testing.assert_close(directions[1], directions[2])
+
+
+def test_all_tissues_are_scaled_alike_to_the_signal_at_b0(case):
+    wrong = torch.cat([case["pred"][:45] / 2, 2 * case["pred"][45:]])
+    maps = maps_of(case, DeconvolutionMaps(amounts="b0"), pred=wrong)
+    explained = torch.einsum("gn,nijk->gijk", case["design"], maps.prediction)[:2]
+    torch.testing.assert_close(explained, case["dwi"][:2])
+    ratio = maps.prediction / wrong
+    torch.testing.assert_close(ratio[45], ratio[0])
+
+
+def test_other_amounts_are_refused():
+    with pytest.raises(ConfigError, match="'guess'"):
+        DeconvolutionMaps(amounts="guess")
