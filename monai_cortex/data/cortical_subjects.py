@@ -14,6 +14,7 @@ from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.geometry.mesh import Mesh
 
 from .annotation import Annotation, read_annotation
+from .dataset_folder import no_subject, subject_folders
 from .freesurfer import read_morph, read_surface_geometry
 from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
 from .input_file import require_file
@@ -88,25 +89,10 @@ def cortical_subjects(
     unknown = set(hemispheres) - set(HEMISPHERES)
     if unknown or not hemispheres or not features:
         raise ValueError(f'need features, and hemispheres of "lh" and "rh", got {features!r} and {hemispheres!r}.')
-    folder = Path(dataset_dir)
-    if not folder.is_dir():
-        raise InputFileError(
-            "the dataset folder does not exist",
-            file=folder,
-            found="a file" if folder.exists() else "nothing",
-            expected=f"a folder with {_LAYOUT}",
-            remedy="check dataset_dir and its spelling",
-        )
-    places = [folder] if _is_subject(folder) else sorted(place for place in folder.iterdir() if _visible(place))
+    folder, places = subject_folders(dataset_dir, _is_subject, _LAYOUT)
     subjects = [place for place in places if _is_subject(place)]
     if not subjects:
-        raise InputFileError(
-            "the dataset folder holds no subject",
-            file=folder,
-            found=f"{len(places)} sub-folders, none with a surf folder or GIFTI spheres",
-            expected=_LAYOUT,
-            remedy="arrange the files like this, or name another dataset_dir",
-        )
+        raise no_subject(folder, places, "a surf folder or GIFTI spheres", _LAYOUT)
     items = [_item(place, side, features, strict) for place in subjects for side in hemispheres]
     for item in items if strict else ():
         for path in (item["sphere"], *item["features"].values()):
@@ -200,10 +186,6 @@ def _has_gifti(place: Path) -> bool:
 
 def _is_subject(place: Path) -> bool:
     return (place / "surf").is_dir() or _has_gifti(place)
-
-
-def _visible(place: Path) -> bool:
-    return place.is_dir() and not place.name.startswith(".")
 
 
 def _name(place: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from monai_cortex.errors import InputFileError
 
 from .bids import BIDS_LAYOUT, bids_scans
+from .dataset_folder import no_subject, subject_folders
 from .input_file import require_file
 
 __all__ = ["diffusion_subjects"]
@@ -46,26 +47,10 @@ def diffusion_subjects(
     Raises:
         InputFileError: the folder is missing or holds no subject, a subject has no gradients, or two have one name.
     """
-    folder = Path(dataset_dir)
-    if not folder.is_dir():
-        raise InputFileError(
-            "the dataset folder does not exist",
-            file=folder,
-            found="a file" if folder.exists() else "nothing",
-            expected=f"a folder with {_LAYOUTS}",
-            remedy="check dataset_dir and its spelling",
-        )
-    single = _holds(folder, _IMAGE)
-    places = [folder] if single else sorted(place for place in folder.iterdir() if _visible(place))
+    folder, places = subject_folders(dataset_dir, lambda place: _holds(place, _IMAGE), _LAYOUTS)
     items = [_item(place, supervised) for place in places if _holds(place, _IMAGE)] + bids_scans(folder)
     if not items:
-        raise InputFileError(
-            "the dataset folder holds no subject",
-            file=folder,
-            found=f"{len(places)} sub-folders, none with {_IMAGE} or BIDS names",
-            expected=_LAYOUTS,
-            remedy="arrange the files like this, or name another dataset_dir",
-        )
+        raise no_subject(folder, places, f"{_IMAGE} or BIDS names", _LAYOUTS)
     items.sort(key=lambda item: item["subject"])
     _check_unique(items)
     for item in items if strict else ():
@@ -100,7 +85,3 @@ def _check_unique(items: list[dict[str, str]]) -> None:
 def _holds(place: Path, name: str) -> bool:
     # A link whose content is absent counts: reading it says how to get the content.
     return os.path.lexists(place / name)
-
-
-def _visible(place: Path) -> bool:
-    return place.is_dir() and not place.name.startswith(".")

@@ -61,7 +61,12 @@ def best_rotations(first: Tensor, second: Tensor, number: int = 4, samples: int 
 
     Returns:
         Matrices, the best first, ``(number or fewer, 3, 3)``, float64.
+
+    Raises:
+        ValueError: if coefficients are not finite, or none is asked for.
     """
+    if number < 1 or not (first.isfinite().all() and second.isfinite().all()):
+        raise ValueError(f"need finite coefficients and at least one rotation to return, got number={number}.")
     found = rotation_correlation(first, second, samples)
     # Around in the first and last angle; mirrored in the middle one, beyond whose ends lie rotations of the same poles.
     half = samples // 2

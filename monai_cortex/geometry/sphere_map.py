@@ -10,7 +10,7 @@ from torch import Tensor
 from monai_cortex.geometry.barycentric import interpolate, locate
 from monai_cortex.geometry.mesh import Mesh
 
-__all__ = ["SphereMap", "standardize"]
+__all__ = ["SphereMap", "require_same_features", "standardize"]
 
 _PLAIN = 3.0  # standard deviations up to which a value stays what it is
 
@@ -33,6 +33,21 @@ class SphereMap(NamedTuple):
     def rotated(self, rotation: Tensor) -> SphereMap:
         """The map that a rotation ``(3, 3)`` carries along."""
         return SphereMap(Mesh(self.mesh.vertices @ rotation.to(self.mesh.vertices).T, self.mesh.faces), self.values)
+
+
+def require_same_features(fixed: SphereMap, moving: SphereMap) -> None:
+    """Refuse maps ``(C, V)`` that cannot be aligned.
+
+    Raises:
+        ValueError: the numbers of features differ, or a feature is constant or not finite.
+    """
+    if len(fixed.values) != len(moving.values):
+        raise ValueError(f"fixed has {len(fixed.values)} features, moving {len(moving.values)}; give both the same.")
+    for name, values in (("fixed", fixed.values), ("moving", moving.values)):
+        if not values.isfinite().all():
+            raise ValueError(f"features of the {name} sphere are not finite; mask or repair them first.")
+        if (values.amax(-1) == values.amin(-1)).any():
+            raise ValueError(f"a feature of the {name} sphere is the same everywhere; nothing can be aligned by it.")
 
 
 def standardize(values: Tensor, weights: Tensor) -> Tensor:

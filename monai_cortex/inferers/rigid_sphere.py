@@ -11,7 +11,7 @@ from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.rotation_field import rotation_matrix
 from monai_cortex.geometry.rotation_search import best_rotations
 from monai_cortex.geometry.sphere import vertex_areas
-from monai_cortex.geometry.sphere_map import SphereMap, standardize
+from monai_cortex.geometry.sphere_map import SphereMap, require_same_features, standardize
 from monai_cortex.networks.layers.spherical_harmonic_transform import SphericalHarmonicTransform
 
 __all__ = ["align_rotation"]
@@ -29,10 +29,9 @@ def align_rotation(fixed: SphereMap, moving: SphereMap, level: int = 4, degree: 
         Matrix that takes directions of the moving sphere to those of the fixed one, ``(3, 3)``, float64.
 
     Raises:
-        ValueError: if the numbers of features differ.
+        ValueError: if the numbers of features differ, or one is constant or not finite.
     """
-    if len(fixed.values) != len(moving.values):
-        raise ValueError(f"fixed has {len(fixed.values)} features, moving {len(moving.values)}; give both the same.")
+    require_same_features(fixed, moving)
     mesh = icosphere(level)
     transform = SphericalHarmonicTransform(mesh, degree, dtype=torch.float64)
     areas = vertex_areas(mesh)

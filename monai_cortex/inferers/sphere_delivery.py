@@ -25,7 +25,7 @@ class Delivery(NamedTuple):
 
     Attributes:
         places: of the native vertices on the fixed sphere, unit vectors ``(V, 3)``.
-        scale: s in (0, 1] by which the field had to be multiplied.
+        scale: s in [0, 1] by which the field had to be multiplied; 0 leaves the rotation alone.
         folded: triangles that face inward now and outward before: 0.
     """
 

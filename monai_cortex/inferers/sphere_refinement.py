@@ -15,7 +15,7 @@ from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.rotation_field import exponential
 from monai_cortex.geometry.sphere import vertex_areas
-from monai_cortex.geometry.sphere_map import SphereMap, standardize
+from monai_cortex.geometry.sphere_map import SphereMap, require_same_features, standardize
 from monai_cortex.losses.sphere_registration import SphereRegistrationLoss
 from monai_cortex.networks.layers.spherical_harmonic_transform import SphericalHarmonicTransform
 
@@ -75,7 +75,11 @@ def refine_sphere(
     Returns:
         Coefficients of the field whose flow takes the moving vertices to the fixed sphere, in radian,
         ``(3, (L + 1)^2)``, L the last stage's degree; float32.
+
+    Raises:
+        ValueError: if the numbers of features differ, or one is constant or not finite.
     """
+    require_same_features(fixed, moving)
     coefficients = torch.zeros(3, 0) if start is None else start.float()
     stiffness = weights.pop("stiffness", _FIRST)
     for stage in stages:

@@ -9,7 +9,7 @@ from monai_cortex.geometry.harmonics import real_harmonics
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.rotation import random_rotation
 from monai_cortex.geometry.sphere import vertex_areas
-from monai_cortex.geometry.sphere_map import SphereMap, standardize
+from monai_cortex.geometry.sphere_map import SphereMap, require_same_features, standardize
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,20 @@ def test_scale_and_offset_do_not_matter(scale, offset, seed):
     areas = vertex_areas(mesh)
     torch.testing.assert_close(standardize(scale * values + offset, areas), standardize(values, areas))
     torch.testing.assert_close(standardize(-values, areas), -standardize(values, areas), atol=1e-9, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values[:1], "3 features, moving 1"),
+        (
+            lambda values: torch.cat([values[:2], torch.full_like(values[:1], torch.nan)]),
+            "moving sphere are not finite",
+        ),
+        (lambda values: torch.cat([values[:2], torch.ones_like(values[:1])]), "moving sphere is the same everywhere"),
+    ],
+)
+def test_features_that_align_nothing_are_refused(linear, change, said):
+    require_same_features(linear, linear)
+    with pytest.raises(ValueError, match=said):
+        require_same_features(linear, SphereMap(linear.mesh, change(linear.values)))

@@ -8,7 +8,7 @@ from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.rotation import random_rotation
 from monai_cortex.geometry.rotation_field import rotation_matrix
-from monai_cortex.geometry.sphere import arc_angle
+from monai_cortex.geometry.sphere import arc_angle, corner_volumes
 from monai_cortex.inferers.sphere_delivery import deliver
 
 ROOT = (4 * torch.pi) ** 0.5
@@ -67,5 +67,6 @@ def test_violent_field_is_weakened_until_nothing_folds(native, seed):
 def test_triangles_that_were_folded_before_are_no_fault(native):
     vertices = native.vertices.clone()
     vertices[7] = vertices[7] - 2.2 * (vertices[7] - vertices[native.faces[(native.faces == 7).any(1)][0]].mean(0))
+    assert (corner_volumes(vertices[native.faces]) <= 0).any()
     found = deliver(field(0.05), torch.eye(3, dtype=torch.float64), Mesh(vertices, native.faces), level=4)
     assert found.scale == 1

@@ -68,3 +68,8 @@ def test_stiffer_weights_leave_less_strain(fixed, truth):
 def test_equal_inputs_give_equal_bits(fixed, truth):
     moving = SphereMap(MESH, fixed.at(carried(truth)))
     assert torch.equal(*(refine_sphere(fixed, moving, STAGES[:1]) for _ in range(2)))
+
+
+def test_different_features_are_refused(fixed):
+    with pytest.raises(ValueError, match="1 features, moving 2"):
+        refine_sphere(fixed, SphereMap(MESH, fixed.values.repeat(2, 1)), STAGES[:1])

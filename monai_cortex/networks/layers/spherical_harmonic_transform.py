@@ -40,6 +40,7 @@ class SphericalHarmonicTransform(nn.Module):
     multiplicity: Tensor
     analysis_scale: Tensor
     synthesis_scale: Tensor
+    grouped: Tensor
     order: Tensor
 
     def __init__(self, mesh: Mesh, degree: int, refinements: int = 1, dtype: torch.dtype | None = None) -> None:
@@ -69,6 +70,7 @@ class SphericalHarmonicTransform(nn.Module):
             "multiplicity": octants.multiplicity,
             "analysis_scale": areas.to(dtype),
             "synthesis_scale": share.to(dtype),
+            "grouped": torch.cat(columns),
             "order": torch.cat(columns).argsort(),
         }
         for name, value in buffers.items():
@@ -87,8 +89,7 @@ class SphericalHarmonicTransform(nn.Module):
         if coefficients.shape[-1] != len(self.order):
             raise ValueError(f"degree {self.degree} has {len(self.order)} coefficients, got {coefficients.shape[-1]}.")
         rows = coefficients.flatten(0, -2)
-        inverse = self.order.argsort()
-        columns = rows[:, inverse].split([self._part("basis", p, rows).shape[1] for p in range(self.classes)], 1)
+        columns = rows[:, self.grouped].split([self._part("basis", p, rows).shape[1] for p in range(self.classes)], 1)
         parts = torch.stack([c @ self._part("basis", p, rows).T for p, c in enumerate(columns)])
         return unfold(parts, self._octants(), self.synthesis_scale.to(rows)).unflatten(0, coefficients.shape[:-1])
 
