@@ -16,8 +16,17 @@ import math
 
 import torch
 from torch import Tensor
+from torch.autograd.functional import jvp
 
-__all__ = ["even_count", "even_degree", "fit_degree", "fit_matrix", "harmonic_degrees", "real_harmonics"]
+__all__ = [
+    "even_count",
+    "even_degree",
+    "fit_degree",
+    "fit_matrix",
+    "harmonic_degrees",
+    "harmonic_gradients",
+    "real_harmonics",
+]
 
 
 def real_harmonics(directions: Tensor, degree: int, even: bool = False) -> Tensor:
@@ -51,6 +60,30 @@ def real_harmonics(directions: Tensor, degree: int, even: bool = False) -> Tenso
         cosine, sine = x * cosine - y * sine, x * sine + y * cosine
     order = [(d, m) for d in range(0, degree + 1, 2 if even else 1) for m in range(-d, d + 1)]
     return torch.stack([values[key] for key in order], -1).to(directions.dtype)
+
+
+def harmonic_gradients(directions: Tensor, degree: int) -> Tensor:
+    """Gradients of the real spherical harmonics along the sphere, all degrees, the poles included.
+
+    Args:
+        directions: unit vectors, ``(N, 3)``.
+        degree: largest degree L, 0 or more.
+
+    Returns:
+        Tangent vectors per sqrt(sr), ``(N, (L + 1)^2, 3)``; float64.
+
+    Raises:
+        ValueError: for a negative degree.
+    """
+    points = directions.double()
+    axes = torch.eye(3).to(points)
+    # Of the harmonics as polynomials in space; their part along the radius means nothing.
+    slopes = [
+        jvp(lambda x: real_harmonics(x, degree), points, a.expand_as(points))[1]  # type: ignore[no-untyped-call]
+        for a in axes
+    ]
+    gradients = torch.stack(slopes, -1)
+    return gradients - (gradients * points[:, None]).sum(-1, keepdim=True) * points[:, None]
 
 
 def harmonic_degrees(degree: int, even: bool = False) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from monai_cortex.geometry.mesh import Mesh
 
-__all__ = ["icosphere"]
+__all__ = ["icosphere", "icosphere_level"]
 
 
 def icosphere(level: int) -> Mesh:
@@ -32,6 +32,23 @@ def icosphere(level: int) -> Mesh:
     for _ in range(level):
         mesh = _subdivide(mesh)
     return mesh
+
+
+def icosphere_level(vertices: int) -> int:
+    """Level of the icosphere with so many vertices, the inverse of ``10 * 4**level + 2``, a scalar.
+
+    Args:
+        vertices: number of vertices.
+
+    Raises:
+        ValueError: if no level has so many.
+    """
+    level = 0
+    while (count := 10 * 4**level + 2) < vertices:
+        level += 1
+    if count != vertices:
+        raise ValueError(f"icospheres have 12, 42, 162, 642, 2562, 10242, 40962, ... vertices, got {vertices}.")
+    return level
 
 
 def _icosahedron() -> Mesh:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.optimize import brentq
 from torch import Tensor
 
 from monai_cortex.geometry.harmonics import fit_matrix, real_harmonics
-from monai_cortex.geometry.healpix import healpix_directions
+from monai_cortex.geometry.quadrature import product_quadrature
 
 __all__ = ["harmonic_rotation", "random_rotation", "rotate_grid", "sample_rotation"]
 
 
-def random_rotation(generator: torch.Generator | None = None) -> Tensor:
-    """Rotation matrix drawn uniformly from SO(3), ``(3, 3)``, float64.
+def random_rotation(generator: torch.Generator | None = None, max_angle: float = math.pi) -> Tensor:
+    """Rotation matrix drawn uniformly from SO(3), or from its rotations by at most an angle, ``(3, 3)``, float64.
 
     Args:
         generator: source of the random numbers; None is torch's own.
+        max_angle: in radian, above 0; pi allows all rotations.
+
+    Raises:
+        ValueError: if the angle is not above 0 and at most pi.
 
     Reference:
         Shoemake, Graphics Gems III, 1992: a normal vector in four dimensions is a uniform quaternion.
     """
+    if not 0 < max_angle <= math.pi:
+        raise ValueError(f"rotations turn by more than 0 and at most pi radian, got max_angle={max_angle}.")
     quaternion = torch.randn(4, generator=generator, dtype=torch.float64)
+    if max_angle < math.pi:
+        quaternion = _turn_less(quaternion, max_angle)
     w, x, y, z = (quaternion / quaternion.norm()).tolist()
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -53,21 +62,25 @@ def sample_rotation(rotation: Tensor, directions: Tensor, degree: int) -> Tensor
     return values @ fit_matrix(directions, degree, regularization=0)
 
 
-def harmonic_rotation(rotation: Tensor, degree: int) -> Tensor:
-    """Matrix that turns the even harmonics' coefficients of a function into those of the rotated function.
+def harmonic_rotation(rotation: Tensor, degree: int, even: bool = True) -> Tensor:
+    """Matrix that turns the harmonics' coefficients of a function into those of the rotated function.
 
-    Rotations keep degrees apart, so a fit to enough samples is exact and the matrix is orthogonal.
+    Rotations keep degrees apart, so that the matrix is orthogonal.
 
     Args:
         rotation: matrix ``(3, 3)``.
-        degree: largest even degree L.
+        degree: largest degree L.
+        even: whether only even degrees are there; L must then be even.
 
     Returns:
-        Matrix ``(n, n)``, n = (L + 1)(L + 2)/2, float64.
+        Matrix ``(n, n)``, n = (L + 1)(L + 2)/2 for even degrees, else (L + 1)^2, float64.
+
+    Raises:
+        ValueError: for a negative degree, or an odd one when only even degrees are there.
     """
-    directions = healpix_directions(2 ** math.ceil(math.log2(max(degree, 1))))
-    values = real_harmonics(directions @ rotation.double(), degree, even=True)
-    return fit_matrix(directions, degree, regularization=0) @ values
+    points, weights = product_quadrature(2 * degree)
+    turned = real_harmonics(points @ rotation.double(), degree, even)
+    return (real_harmonics(points, degree, even) * weights[:, None]).T @ turned
 
 
 def rotate_grid(volume: Tensor, rotation: Tensor) -> Tensor:
@@ -90,3 +103,16 @@ def rotate_grid(volume: Tensor, rotation: Tensor) -> Tensor:
         raise ValueError(f"voxels map onto voxels by signed permutations only, got {rotation.tolist()}.")
     moved = volume.permute(*range(volume.ndim - 3), *(axes - 3 + volume.ndim).tolist())
     return moved.flip([axis - 3 for axis in range(3) if signs[axis] < 0])
+
+
+def _turn_less(quaternion: Tensor, max_angle: float) -> Tensor:
+    """Keep the axis of a uniform rotation, and carry its angle over to the uniform distribution up to ``max_angle``.
+
+    The angle a of a uniform rotation is at most b with probability (b - sin b) / pi.
+    """
+    real, axis = quaternion[:1], quaternion[1:]
+    angle = 2 * math.atan2(float(axis.norm()), abs(float(real)))
+    share = (angle - math.sin(angle)) / math.pi * (max_angle - math.sin(max_angle))
+    smaller = brentq(lambda a: a - math.sin(a) - share, 0.0, max_angle, xtol=1e-15) / 2
+    along = torch.nn.functional.normalize(axis * real.sign(), dim=0)
+    return torch.cat([real.new_tensor([math.cos(smaller)]), along * math.sin(smaller)])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from monai_cortex.geometry.barycentric import interpolate, locate
+from monai_cortex.geometry.barycentric import interpolate, locate, nearest_corner
 from monai_cortex.geometry.mesh import Mesh
 
 __all__ = ["SphereMap", "require_same_features", "standardize"]
@@ -29,6 +29,13 @@ class SphereMap(NamedTuple):
     def at(self, points: Tensor) -> Tensor:
         """Values where rays through points ``(Q, 3)`` meet the mesh, linear on each triangle, ``(C, Q)``."""
         return interpolate(self.values, self.mesh, locate(points.to(self.mesh.vertices), self.mesh))
+
+    def nearest(self, points: Tensor) -> Tensor:
+        """Values at the nearest corner of the triangles that rays through points ``(Q, 3)`` meet, ``(C, Q)``.
+
+        So labels are read: none is invented.
+        """
+        return self.values[..., nearest_corner(self.mesh, locate(points.to(self.mesh.vertices), self.mesh))]
 
     def rotated(self, rotation: Tensor) -> SphereMap:
         """The map that a rotation ``(3, 3)`` carries along."""

@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import eval_legendre, sph_harm_y
 
-from monai_cortex.geometry.harmonics import even_count, fit_degree, fit_matrix, harmonic_degrees, real_harmonics
+from monai_cortex.geometry.harmonics import (
+    even_count,
+    fit_degree,
+    fit_matrix,
+    harmonic_degrees,
+    harmonic_gradients,
+    real_harmonics,
+)
 from monai_cortex.geometry.healpix import healpix_directions, hemisphere_index
+from monai_cortex.geometry.quadrature import product_quadrature
 
 AXES = torch.cat([torch.eye(3), -torch.eye(3)]).double()
 component = st.floats(-1, 1, allow_subnormal=False)
@@ -162,6 +170,52 @@ def test_gradient_is_finite_at_the_poles():
     poles = AXES.clone().requires_grad_()
     real_harmonics(poles, 8).sum().backward()
     assert poles.grad.isfinite().all()
+
+
+def test_gradients_are_those_of_finite_differences():
+    """Central differences along great circles, the axes among the points."""
+    points, step = scattered(20), 1e-5
+    gradients = harmonic_gradients(points, 6)
+    along = torch.randn(len(points), 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    along = torch.nn.functional.normalize(torch.linalg.cross(points, along), dim=1)
+    ahead, behind = (real_harmonics(math.cos(s) * points + math.sin(s) * along, 6) for s in (step, -step))
+    slope = (gradients * along[:, None]).sum(-1)
+    torch.testing.assert_close(slope, (ahead - behind) / (2 * step), atol=1e-8, rtol=0)
+
+
+def test_gradients_lie_along_the_sphere_and_are_finite_at_the_poles():
+    points = scattered(30)
+    gradients = harmonic_gradients(points, 8)
+    assert gradients.shape == (36, 81, 3)
+    assert gradients.dtype == torch.float64
+    assert gradients.isfinite().all()
+    assert (gradients * points[:, None]).sum(-1).abs().max() < 1e-12
+    assert not gradients[:, 0].any()
+    assert harmonic_gradients(points, 0).shape == (36, 1, 3)
+
+
+def test_gradients_are_orthogonal_with_the_eigenvalues_as_squares():
+    """<grad Y, grad Y'> = -<Y, Laplace Y'> = l(l + 1) delta."""
+    points, weights = product_quadrature(14)
+    gradients = harmonic_gradients(points, 7)
+    gram = torch.einsum("qnk,qmk,q->nm", gradients, gradients, weights)
+    degrees = harmonic_degrees(7).double()
+    torch.testing.assert_close(gram, (degrees * (degrees + 1)).diag(), atol=1e-11, rtol=0)
+
+
+def test_gradients_turn_with_the_function(rotation_matrix):
+    """Of f(x) = g(R x), the gradient at x is R^-1 times that of g at R x."""
+    points, rotation = scattered(20), rotation_matrix(3)
+    where, weights = product_quadrature(10)
+    mixing = (real_harmonics(where @ rotation.T, 5) * weights[:, None]).T @ real_harmonics(where, 5)
+    expected = harmonic_gradients(points @ rotation.T, 5) @ rotation
+    found = torch.einsum("qmk,nm->qnk", harmonic_gradients(points, 5), mixing)
+    torch.testing.assert_close(found, expected, atol=1e-11, rtol=0)
+
+
+def test_gradients_of_negative_degrees_are_refused():
+    with pytest.raises(ValueError, match="-1"):
+        harmonic_gradients(AXES, -1)
 
 
 @pytest.mark.parametrize(("degree", "even"), [(-1, False), (-2, True), (3, True)])

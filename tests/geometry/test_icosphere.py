@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from monai_cortex.geometry.icosphere import icosphere
+from monai_cortex.geometry.icosphere import icosphere, icosphere_level
 
 LEVELS = pytest.mark.parametrize("level", [0, 1, 2, 3])
 
@@ -83,3 +83,15 @@ def test_coordinate_planes_are_mirror_planes(level, axis):
 def test_negative_level_is_refused():
     with pytest.raises(ValueError, match="-1"):
         icosphere(-1)
+
+
+@LEVELS
+def test_level_is_known_from_the_number_of_vertices(level):
+    assert icosphere_level(len(icosphere(level).vertices)) == level
+    assert icosphere_level(163842) == 7
+
+
+@pytest.mark.parametrize("count", [0, 1, 11, 13, 2563, 10241])
+def test_no_icosphere_has_so_many_vertices(count):
+    with pytest.raises(ValueError, match=rf"got {count}\."):
+        icosphere_level(count)

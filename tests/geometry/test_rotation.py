@@ -3,7 +3,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
@@ -24,6 +24,7 @@ def about_z(angle):
     return torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1]], dtype=torch.float64)
 
 
+@settings(deadline=None)  # the first call loads what torch loads late
 @given(SEEDS)
 def test_random_rotation_is_proper_and_orthogonal(seed):
     rotation = draw(seed)
@@ -39,6 +40,32 @@ def test_random_rotations_are_uniform():
     angles = torch.acos(((trace - 1) / 2).clamp(-1, 1))
     assert angles.mean().item() == pytest.approx(math.pi / 2 + 2 / math.pi, abs=0.04)
     assert rotations.mean(0).abs().max() < 0.04
+
+
+@pytest.mark.parametrize("most", [1e-3, 0.5, 2.0, 3.1])
+def test_smaller_rotations_are_uniform(most):
+    """Angles a up to m have the distribution (a - sin a) / (m - sin m), and axes prefer no side."""
+    generator = torch.Generator().manual_seed(0)
+    rotations = torch.stack([random_rotation(generator, most) for _ in range(1000)])
+    torch.testing.assert_close(rotations @ rotations.mT, EYE.expand(1000, 3, 3), atol=1e-12, rtol=0)
+    skew = torch.stack([rotations[:, i, j] - rotations[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], 1) / 2
+    angles = torch.atan2(skew.norm(dim=1), (rotations.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2)
+    assert angles.max() <= most + 1e-9
+    share = ((angles - angles.sin()) / (most - math.sin(most))).sort().values
+    assert (share - torch.linspace(0, 1, 1000, dtype=torch.float64)).abs().max() < 0.05
+    assert torch.nn.functional.normalize(skew, dim=1).mean(0).abs().max() < 0.06
+
+
+def test_nearly_all_rotations_are_nearly_as_all():
+    for seed in range(20):
+        nearly = random_rotation(torch.Generator().manual_seed(seed), math.pi - 1e-7)
+        torch.testing.assert_close(nearly, draw(seed), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("angle", [0, -1, 3.2, math.nan])
+def test_impossible_largest_angle(angle):
+    with pytest.raises(ValueError, match="max_angle"):
+        random_rotation(max_angle=angle)
 
 
 @GRAPHS
@@ -89,6 +116,46 @@ def test_rotation_about_z_turns_orders_by_their_multiple(angle):
         expected[2 + m, [2 + m, 2 - m]] = torch.tensor([c, -s], dtype=torch.float64)
         expected[2 - m, [2 + m, 2 - m]] = torch.tensor([s, c], dtype=torch.float64)
     torch.testing.assert_close(matrix, expected)
+
+
+@given(seed=SEEDS)
+@settings(deadline=None, max_examples=20)
+def test_coefficients_of_all_degrees_turn_as_the_function_does(seed):
+    """(g f)(x) = f(R^-1 x) at points, odd degrees included."""
+    rotation, degree = draw(seed), 5
+    points = torch.nn.functional.normalize(
+        torch.randn(30, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1
+    )
+    turned = real_harmonics(points, degree) @ harmonic_rotation(rotation, degree, even=False)
+    torch.testing.assert_close(turned, real_harmonics(points @ rotation, degree), atol=1e-11, rtol=0)
+
+
+def test_first_degree_turns_like_vectors():
+    """Orders -1, 0, 1 of degree 1 go with -y, z, -x."""
+    rotation = draw(4)
+    matrix = harmonic_rotation(rotation, 1, even=False)
+    order, sign = [1, 2, 0], torch.tensor([-1.0, 1.0, -1.0], dtype=torch.float64)
+    expected = rotation[order][:, order] * sign[:, None] * sign
+    torch.testing.assert_close(matrix[1:, 1:], expected, atol=1e-14, rtol=0)
+    torch.testing.assert_close(matrix[0, 0], torch.ones((), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("degree", [0, 1, 4, 9])
+def test_rotation_of_all_degrees_is_orthogonal_composes_and_holds_that_of_the_even_ones(degree):
+    a, b = draw(5), draw(6)
+    matrix, degrees = harmonic_rotation(a, degree, even=False), harmonic_degrees(degree)
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(len(matrix), dtype=torch.float64))
+    product = matrix @ harmonic_rotation(b, degree, even=False)
+    torch.testing.assert_close(harmonic_rotation(a @ b, degree, even=False), product, atol=1e-12, rtol=0)
+    assert not matrix[degrees[:, None] != degrees].abs().gt(1e-12).any()
+    even = degrees % 2 == 0
+    expected = harmonic_rotation(a, degree - degree % 2)
+    torch.testing.assert_close(matrix[even][:, even], expected, atol=1e-12, rtol=0)
+
+
+def test_even_degrees_end_with_an_even_one():
+    with pytest.raises(ValueError, match="even=False"):
+        harmonic_rotation(EYE, 3)
 
 
 def signed_permutations():

@@ -34,6 +34,13 @@ def test_smooth_functions_are_read_to_second_order():
     assert 3 < errors[0] / errors[1] < 5
 
 
+def test_nearest_values_are_those_of_the_closest_vertex(linear):
+    numbers = SphereMap(linear.mesh, torch.arange(len(linear.mesh.vertices))[None])
+    points = torch.nn.functional.normalize(linear.mesh.vertices + 0.02 * linear.mesh.vertices.roll(1, 1), dim=1)
+    assert torch.equal(numbers.nearest(points), numbers.values)
+    assert numbers.nearest(icosphere(1).vertices).tolist() == [list(range(42))]
+
+
 def test_rotation_carries_the_values_along(linear):
     rotation = random_rotation(torch.Generator().manual_seed(1))
     turned = linear.rotated(rotation)
