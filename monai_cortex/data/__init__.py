@@ -2,8 +2,10 @@ from .affine import affine_gap, is_usable, rotation_of
 from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
 from .bundle import bundle_folder, read_metadata
+from .cortical_samples import sample_target
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
-from .diffusion import DiffusionScan, check_dataset, check_diffusion, read_diffusion
+from .dataset_check import check_dataset
+from .diffusion import DiffusionScan, check_diffusion, read_diffusion
 from .freesurfer import read_morph, read_surface_geometry, write_morph, write_surface_geometry
 from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
 from .gifti_writer import write_gifti_sphere, write_gifti_values
@@ -14,8 +16,10 @@ from .memory import memory_limit
 from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
 from .nifti import Volume, read_volume
 from .nifti_writer import write_volume
+from .registration_subjects import check_registration, registration_subjects, registration_target, shared_features
 from .response import Response, read_response, write_response
 from .samples import sample_dataset, write_samples
+from .sidecar import write_sidecar
 from .shells import Shells, find_shells
 from .streamlines import read_streamlines, write_streamlines
 from .subjects import diffusion_subjects

@@ -20,7 +20,7 @@ from .nifti import Volume, read_volume
 from .response import read_response
 from .subjects import diffusion_subjects
 
-__all__ = ["DiffusionScan", "check_dataset", "check_diffusion", "read_diffusion"]
+__all__ = ["DiffusionScan", "check_diffusion", "read_diffusion"]
 
 
 class DiffusionScan(NamedTuple):
@@ -100,34 +100,6 @@ def check_diffusion(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
     """
     problems = (_problem(item) for item in diffusion_subjects(dataset_dir, strict=False))
     return [problem for problem in problems if problem is not None]
-
-
-def check_dataset(slug: str, dataset_dir: str | os.PathLike[str]) -> tuple[int, list[CortexError]]:
-    """Check the inputs of a method.
-
-    Args:
-        slug: name of the method.
-        dataset_dir: folder of subjects.
-
-    Returns:
-        The number of subjects, and at most one error for each.
-
-    Raises:
-        ConfigError: no check is known for the method.
-        InputFileError: the folder is missing or holds no subject.
-    """
-    if slug not in _CHECKS:
-        raise ConfigError(
-            f"there is no input check for {slug!r}",
-            found=slug,
-            expected=", ".join(_CHECKS),
-            remedy="name one of these methods",
-        )
-    subjects, check = _CHECKS[slug]
-    return len(subjects(dataset_dir, strict=False)), check(dataset_dir)
-
-
-_CHECKS = {"shd_deconvolution": (diffusion_subjects, check_diffusion)}
 
 
 def _problem(item: Mapping[str, str]) -> CortexError | None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .affine import is_usable
-from .atomic import atomic_path, sha256, write_json
+from .atomic import atomic_path
+from .sidecar import write_sidecar
 
 __all__ = ["write_volume"]
 
@@ -42,7 +43,7 @@ def write_volume(
         ResourceError: the disk is full.
     """
     path = Path(path)
-    stem, dot, compressed = path.name.partition(".nii")
+    _, dot, compressed = path.name.partition(".nii")
     if not dot or compressed not in ("", ".gz"):
         raise ValueError(f"an image is written as .nii or .nii.gz, got {path.name!r}; change the name.")
     if not is_usable(affine):
@@ -56,7 +57,7 @@ def write_volume(
         else:
             image.to_stream(stream)
     if sidecar is not None:
-        write_json(path.with_name(f"{stem}.json"), {**sidecar, "sha256": sha256(path)})
+        write_sidecar(path, sidecar)
 
 
 def _cast(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

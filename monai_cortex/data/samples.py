@@ -12,8 +12,10 @@ import numpy as np
 from monai_cortex.errors import ConfigError
 
 from .atomic import atomic_folder, sha256, write_json
+from .cortical_samples import write_mirrored_fsaverage5
 from .gradients import GradientTable, write_fsl_gradients
 from .nifti_writer import write_volume
+from .sample_packages import missing_package
 
 __all__ = ["sample_dataset", "write_samples"]
 
@@ -89,14 +91,12 @@ def _dipy_files(name: str) -> tuple[str, str, str]:
     try:
         from dipy.data import get_fnames  # noqa: PLC0415 (optional, and slow to import)
     except ImportError as error:
-        raise ConfigError(
-            "the sample data are in a package that is not installed",
-            found="no dipy",
-            expected="dipy, which ships them",
-            remedy='pip install "monai_cortex[demo]", or set dataset_dir to your own data',
-        ) from error
+        raise missing_package("dipy") from error
     image, bval, bvec = get_fnames(name=name)
     return str(image), str(bval), str(bvec)
 
 
-_SAMPLES = {"shd_deconvolution": {"small_64D": _write_small_64d}}
+_SAMPLES = {
+    "shd_deconvolution": {"small_64D": _write_small_64d},
+    "spherical_diffusion_registration": {"fsaverage5_mirrored": write_mirrored_fsaverage5},
+}

@@ -24,6 +24,7 @@ from .linear_deconvolution import (
     LinearDeconvolutiond,
 )
 from .load_diffusion import LoadDiffusion, LoadDiffusionD, LoadDiffusionDict, LoadDiffusiond
+from .load_hemispheres import LoadHemispheres, LoadHemispheresD, LoadHemispheresDict, LoadHemispheresd
 from .normalize_diffusion import (
     NormalizeDiffusion,
     NormalizeDiffusionD,
@@ -31,5 +32,10 @@ from .normalize_diffusion import (
     NormalizeDiffusiond,
     Normalized,
 )
+from .normalize_surface import NormalizeSurface, NormalizeSurfaceD, NormalizeSurfaceDict, NormalizeSurfaced
+from .rand_rotate_sphere import RandRotateSphere, RandRotateSphereD, RandRotateSphereDict, RandRotateSphered
+from .rand_warp_sphere import RandWarpSphere, RandWarpSphereD, RandWarpSphereDict, RandWarpSphered
+from .registration_augmentation import registration_augmentation
 from .shell_harmonics import ShellHarmonics, ShellHarmonicsD, ShellHarmonicsDict, ShellHarmonicsd
+from .spherical_resample import SphericalResample, SphericalResampleD, SphericalResampleDict, SphericalResampled
 from .tissue_responses import TissueResponses, TissueResponsesD, TissueResponsesDict, TissueResponsesd

@@ -1,12 +1,16 @@
 import base64
+import builtins
 import gzip
 import pickle
 import zlib
 
 import nibabel as nib
+import nibabel.freesurfer as nibabel_freesurfer
 import numpy as np
 import pytest
+import torch
 
+from monai_cortex.data.freesurfer import write_morph, write_surface_geometry
 from monai_cortex.errors import CortexError
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
@@ -142,3 +146,50 @@ def gifti(tmp_path, ball, gifti_array):
         return path
 
     return write
+
+
+@pytest.fixture
+def freesurfer(tmp_path, ball, volume_info):
+    """Write one subject as FreeSurfer does; returns its folder."""
+
+    def write(name="sub-1", sides=("lh", "rh"), extra=True):
+        place = tmp_path / name
+        for sign, side in ((1, "lh"), (-1, "rh")):
+            if side not in sides:
+                continue
+            write_surface_geometry(place / "surf" / f"{side}.sphere", ball.vertices, ball.faces, volume_info)
+            for number, feature in enumerate(("sulc", "curv", "inflated.H"), 1):
+                write_morph(place / "surf" / f"{side}.{feature}", sign * number * ball.vertices[:, 0])
+            if extra:
+                write_surface_geometry(
+                    place / "surf" / f"{side}.inflated", ball.vertices * torch.tensor([20.0, 80, 30]), ball.faces
+                )
+                write_surface_geometry(place / "surf" / f"{side}.white", ball.vertices / 2, ball.faces)
+                (place / "label").mkdir(exist_ok=True)
+                labels = np.arange(162) % 3 - 1
+                nibabel_freesurfer.write_annot(
+                    place / "label" / f"{side}.aparc.annot",
+                    labels,
+                    np.array([[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]]),
+                    ["a", "b"],
+                )
+        return place
+
+    return write
+
+
+@pytest.fixture
+def without_package(monkeypatch):
+    """Make a package look as if it were not installed."""
+
+    def hide(package):
+        load = builtins.__import__
+
+        def without(name, *arguments):
+            if name.startswith(package):
+                raise ImportError(name)
+            return load(name, *arguments)
+
+        monkeypatch.setattr(builtins, "__import__", without)
+
+    return hide

@@ -11,32 +11,9 @@ from monai_cortex.data.gifti_writer import write_gifti_sphere, write_gifti_value
 from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.geometry.icosphere import icosphere
 
-COLORS = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]])
+COLORS = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]])  # as in the fixture
 FEATURES = ("sulc", "curv", "inflated.H")
 LONG = torch.tensor([20.0, 80, 30])
-
-
-@pytest.fixture
-def freesurfer(tmp_path, ball, volume_info):
-    """Write one subject as FreeSurfer does; returns its folder."""
-
-    def write(name="sub-1", sides=("lh", "rh"), extra=True):
-        place = tmp_path / name
-        for sign, side in ((1, "lh"), (-1, "rh")):
-            if side not in sides:
-                continue
-            write_surface_geometry(place / "surf" / f"{side}.sphere", ball.vertices, ball.faces, volume_info)
-            for number, feature in enumerate(FEATURES, 1):
-                write_morph(place / "surf" / f"{side}.{feature}", sign * number * ball.vertices[:, 0])
-            if extra:
-                write_surface_geometry(place / "surf" / f"{side}.inflated", ball.vertices * LONG, ball.faces)
-                write_surface_geometry(place / "surf" / f"{side}.white", ball.vertices / 2, ball.faces)
-                (place / "label").mkdir(exist_ok=True)
-                labels = np.arange(162) % 3 - 1
-                nibabel_freesurfer.write_annot(place / "label" / f"{side}.aparc.annot", labels, COLORS, ["a", "b"])
-        return place
-
-    return write
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monai_cortex.data.diffusion import check_dataset, check_diffusion, read_diffusion
+from monai_cortex.data.diffusion import check_diffusion, read_diffusion
 from monai_cortex.data.mrtrix_gradients import write_mrtrix_gradients
 from monai_cortex.data.subjects import diffusion_subjects
 from monai_cortex.errors import ConfigError, GradientError, InputFileError
@@ -109,10 +109,3 @@ def test_check_collects_the_problems_of_all_subjects(tmp_path, subject, voxels):
     assert [type(error) for error in errors] == kinds
     names = ["b-no-gradients", "c-short", "d-response", "e-damaged"]
     assert all(name in str(error) for name, error in zip(names, errors, strict=True))
-    count, found = check_dataset("shd_deconvolution", tmp_path)
-    assert count == 6
-    assert [str(error) for error in found] == [str(error) for error in errors]
-
-
-def test_check_of_an_unknown_method(tmp_path, refused):
-    refused(ConfigError, lambda: check_dataset("shd", tmp_path), "shd_deconvolution")

@@ -1,4 +1,3 @@
-import builtins
 import json
 
 import numpy as np
@@ -127,14 +126,10 @@ def test_unknown_method(tmp_path, refused):
     refused(ConfigError, lambda: sample_dataset("shd", tmp_path), "shd_deconvolution")
 
 
-def test_without_dipy(tmp_path, refused, monkeypatch):
-    load = builtins.__import__
-
-    def without(name, *arguments):
-        if name.startswith("dipy"):
-            raise ImportError(name)
-        return load(name, *arguments)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    refused(ConfigError, lambda: sample_dataset(SLUG, tmp_path), 'pip install "monai_cortex[demo]"')
+@pytest.mark.parametrize("package", ["dipy", "nilearn"])
+def test_without_the_package_that_ships_them(tmp_path, refused, without_package, package):
+    slug = {"dipy": SLUG, "nilearn": "spherical_diffusion_registration"}[package]
+    without_package(package)
+    words = (f"no {package}", 'pip install "monai_cortex[demo]"')
+    refused(ConfigError, lambda: sample_dataset(slug, tmp_path), *words)
     assert not list((tmp_path / "samples").iterdir())

@@ -1,0 +1,21 @@
+"""Packages that ship sample data, and may not be installed."""
+
+from __future__ import annotations
+
+from monai_cortex.errors import ConfigError
+
+__all__ = ["missing_package"]
+
+
+def missing_package(name: str) -> ConfigError:
+    """Error for sample data that a package ships which is not installed.
+
+    Args:
+        name: of the package.
+    """
+    return ConfigError(
+        "the sample data are in a package that is not installed",
+        found=f"no {name}",
+        expected=f"{name}, which ships them",
+        remedy='pip install "monai_cortex[demo]", or set dataset_dir to your own data',
+    )

@@ -1,0 +1,32 @@
+import pytest
+
+from monai_cortex.data.dataset_check import check_dataset
+from monai_cortex.errors import ConfigError, InputFileError
+
+
+def test_scans_are_counted_and_the_bad_one_is_named(tmp_path, subject):
+    subject("a-good")
+    (subject("b-no-gradients") / "dwi.bvec").unlink()
+    count, (error,) = check_dataset("shd_deconvolution", tmp_path)
+    assert count == 2
+    assert "b-no-gradients" in str(error)
+
+
+def test_subject_of_two_hemispheres_counts_once(tmp_path, freesurfer):
+    freesurfer("a-good")
+    place = freesurfer("b-bad")
+    for side in ("lh", "rh"):
+        (place / "surf" / f"{side}.sulc").unlink()
+    count, (error,) = check_dataset("spherical_diffusion_registration", tmp_path)
+    assert count == 2
+    assert "b-bad" in str(error)
+
+
+@pytest.mark.parametrize("slug", ["shd_deconvolution", "spherical_diffusion_registration"])
+def test_missing_folder(tmp_path, refused, slug):
+    refused(InputFileError, lambda: check_dataset(slug, tmp_path / "missing"), "missing")
+
+
+def test_unknown_method(tmp_path, refused):
+    words = ("shd_deconvolution", "spherical_diffusion_registration")
+    refused(ConfigError, lambda: check_dataset("shd", tmp_path), *words)
