@@ -1,4 +1,6 @@
 """Losses: (prediction, target) to a differentiable scalar."""
 
 from .deconvolution import DeconvolutionLoss, DeconvolutionTerms
+from .guided_registration import GuidedRegistrationLoss
+from .score_matching import ScoreMatchingLoss
 from .sphere_registration import SphereRegistrationLoss, SphereRegistrationTerms

@@ -22,7 +22,7 @@ _MARGIN = 0.05  # of a triangle's volume with the origin: below, it counts as ab
 
 
 class SphereRegistrationTerms(NamedTuple):
-    """Unweighted terms, scalars: misfit of each feature ``(C,)`` in squared deviations, then the regularization."""
+    """Unweighted terms ``(...)``: misfit of each feature ``(..., C)`` in squared deviations, then regularization."""
 
     misfit: Tensor
     areal: Tensor
@@ -72,7 +72,7 @@ class SphereRegistrationLoss(nn.Module):
         self,
         mesh: Mesh,
         *,
-        kappa: float = 0.2,
+        kappa: float = 0.3,
         areal: float = 0.1,
         edge: float = 3.0,
         fold: float = 1.0,
@@ -96,7 +96,7 @@ class SphereRegistrationLoss(nn.Module):
             self.register_buffer(name, value.float() if value.is_floating_point() else value, persistent=False)
 
     def terms(self, read: Tensor, moving: Tensor, moved: Tensor, coefficients: Tensor) -> SphereRegistrationTerms:
-        """Terms before weighting, means over the leading dimensions.
+        """Terms before weighting.
 
         Args:
             read: features of the fixed sphere where the moving vertices go.
@@ -112,21 +112,22 @@ class SphereRegistrationLoss(nn.Module):
         lengths = (i - j).norm(dim=-1)
         degrees = harmonic_degrees(round(coefficients.shape[-1] ** 0.5) - 1).to(coefficients)
         return SphereRegistrationTerms(
-            misfit=misfit.reshape(-1, misfit.shape[-1]).mean(0),
+            misfit=misfit,
             areal=_strain(areas, self.area),
             edge=_strain(lengths, self.length),
-            fold=(_MARGIN - volumes).clamp_min(0).mean(),
-            velocity=(degrees * (degrees + 1) * coefficients.square()).sum((-2, -1)).mean(),
+            fold=(_MARGIN - volumes).clamp_min(0).mean(-1),
+            velocity=(degrees * (degrees + 1) * coefficients.square()).sum((-2, -1)),
         )
 
-    def weigh(self, terms: SphereRegistrationTerms) -> Tensor:
-        """Their weighted sum, a scalar."""
+    def weigh(self, terms: SphereRegistrationTerms, stiffness: Tensor | float = 1.0) -> Tensor:
+        """Their weighted sum, a scalar, with one more factor ``(...)`` like that of the constructor."""
         regularization = self.areal * terms.areal + self.edge * terms.edge + self.velocity * terms.velocity
-        return self.kappa * torch.log(terms.misfit + _FLOOR).sum() + regularization + self.fold * terms.fold
+        misfit = self.kappa * torch.log(terms.misfit + _FLOOR).sum(-1)
+        return (misfit + stiffness * regularization + self.fold * terms.fold).mean()
 
     def forward(self, read: Tensor, moving: Tensor, moved: Tensor, coefficients: Tensor) -> Tensor:
         return self.weigh(self.terms(read, moving, moved, coefficients))
 
 
 def _strain(after: Tensor, before: Tensor) -> Tensor:
-    return (after / before.to(after)).clamp(_SMALLEST, 1 / _SMALLEST).log2().square().mean()
+    return (after / before.to(after)).clamp(_SMALLEST, 1 / _SMALLEST).log2().square().mean(-1)

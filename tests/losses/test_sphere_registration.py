@@ -78,15 +78,44 @@ def test_value_is_the_sum_of_the_formula():
     torch.testing.assert_close(loss(read, carried, moved, field), expected)
 
 
-def test_batches_are_averaged(loss):
-    pairs = [
+def pairs():
+    return [
         (features(s), features(s + 9), rotate(0.1 * features(s, 3).T, VERTICES), features(s, 3)[:, :16]) for s in (0, 1)
     ]
-    single = [loss.terms(*pair) for pair in pairs]
-    both = loss.terms(*(torch.stack(parts) for parts in zip(*pairs, strict=True)))
+
+
+def together(parts):
+    return [torch.stack(part) for part in zip(*parts, strict=True)]
+
+
+def test_terms_of_a_batch_are_those_of_its_pairs(loss):
+    """Any leading dimensions, none included."""
+    single = [loss.terms(*pair) for pair in pairs()]
+    both = loss.terms(*together(pairs()))
+    deeper = loss.terms(*(part[None] for part in together(pairs())))
     for name in both._fields:
-        mean = (getattr(single[0], name) + getattr(single[1], name)) / 2
-        torch.testing.assert_close(getattr(both, name), mean)
+        expected = torch.stack([getattr(terms, name) for terms in single])
+        torch.testing.assert_close(getattr(both, name), expected)
+        torch.testing.assert_close(getattr(deeper, name), expected[None])
+    assert both.misfit.shape == (2, 2)
+    assert both.areal.shape == both.edge.shape == both.fold.shape == both.velocity.shape == (2,)
+
+
+def test_loss_of_a_batch_is_the_mean(loss):
+    single = torch.stack([loss(*pair) for pair in pairs()])
+    assert single[0] != single[1]
+    torch.testing.assert_close(loss(*together(pairs())), single.mean())
+
+
+def test_stiffness_of_each_pair_is_that_of_a_loss_of_its_own(loss):
+    """It weighs strain and roughness, neither misfit nor folds."""
+    factors = torch.tensor([0.25, 4.0])
+    own = [SphereRegistrationLoss(MESH, stiffness=factor)(*pair) for factor, pair in zip(factors, pairs(), strict=True)]
+    terms = loss.terms(*together(pairs()))
+    torch.testing.assert_close(loss.weigh(terms, factors), torch.stack(own).mean())
+    nothing = loss.weigh(terms, 0.0)
+    expected = (loss.kappa * (terms.misfit + 5e-3).log().sum(-1) + loss.fold * terms.fold).mean()
+    torch.testing.assert_close(nothing, expected)
 
 
 def test_gradients_are_finite_at_the_identity(loss):
