@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .checkpoint import CheckpointWriter, ResumeTraining
     from .deconvolution_writer import DeconvolutionWriter
+    from .heat_annealing import HeatAnnealing
     from .mlflow_run import MLflowRun, ui_line
     from .nonfinite import StopOnNonFinite
     from .error_messages import plain_errors
-    from .run_report import RunReport
+    from .registration_group import RegistrationGroup
+    from .registration_writer import SphereRegistrationWriter
+    from .run_report import ReportSection, RunReport
     from .seed import SeedEpochs, seed_everything, start_session
     from .session import Session
     from .subject_writer import SubjectWriter
@@ -26,11 +29,15 @@ for _switch in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
 _HOMES = {
     "CheckpointWriter": "checkpoint",
     "DeconvolutionWriter": "deconvolution_writer",
+    "HeatAnnealing": "heat_annealing",
     "MLflowRun": "mlflow_run",
+    "RegistrationGroup": "registration_group",
+    "ReportSection": "run_report",
     "ResumeTraining": "checkpoint",
     "RunReport": "run_report",
     "SeedEpochs": "seed",
     "Session": "session",
+    "SphereRegistrationWriter": "registration_writer",
     "StopOnNonFinite": "nonfinite",
     "SubjectWriter": "subject_writer",
     "TrainingHistory": "training_history",

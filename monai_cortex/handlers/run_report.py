@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ignite.distributed as idist
 import torch
@@ -32,10 +32,17 @@ from monai_cortex.visualize import (
     training_figure,
 )
 
-__all__ = ["RunReport"]
+__all__ = ["ReportSection", "RunReport"]
 
 _PICTURES = 12  # subjects shown; all are in the tables
 _UNITS = {"_s_per_mm2": "s/mm\u00b2", "_percent": "%", "_degree": "degree", "_mm": "mm", "_s": "s"}
+
+
+class ReportSection(Protocol):
+    """Something that has more to say in the results of a run."""
+
+    def blocks(self, engine: Engine) -> list[Block]:
+        """Paragraphs, tables and pictures, when the engine has completed."""
 
 
 class RunReport:
@@ -51,6 +58,7 @@ class RunReport:
         seed: of the run.
         limits: largest acceptable value of subjects' metrics, by name; each becomes a check.
         validator: engine whose last metrics are those of a training.
+        sections: what else goes into the results, such as a :class:`RegistrationGroup`.
     """
 
     def __init__(
@@ -61,9 +69,11 @@ class RunReport:
         seed: int | None = None,
         limits: Mapping[str, float] | None = None,
         validator: Engine | None = None,
+        sections: Sequence[ReportSection] = (),
     ) -> None:
         self.output_dir, self.bundle_root = Path(output_dir), bundle_root
         self.seed, self.limits, self.validator = seed, dict(limits or {}), validator
+        self.sections = tuple(sections)
         self.command = f"python -m monai.bundle run --config_file configs/{config}"
         if seed is not None:
             self.command += f" --seed {seed}"
@@ -92,7 +102,7 @@ class RunReport:
             summary=[Facts(_summary(subjects, history) | {"time [s]": seconds} | _headed(metrics))],
             inputs=_inputs(subjects),
             method=[metadata["description"], metadata["intended_use"]],
-            results=[*self._training(history), *self._results(subjects)],
+            results=[*self._training(history), *self._results(subjects), *self._more(engine)],
             checks=self._checks(subjects),
             reproduction=Reproduction(self.command, _versions(), self.seed, git_revision()),
             citations=[Citation(text) for text in metadata["references"]],
@@ -125,10 +135,14 @@ class RunReport:
         if not subjects:
             return []
         # One row a quantity: a report is read for few subjects, and their numbers are many.
-        numbers = [name for name, value in subjects[0].items() if isinstance(value, int | float)]
-        rows = [[_heading(name), *(_number(row[name]) for row in subjects)] for name in numbers]
+        names = dict.fromkeys(name for row in subjects for name in row)
+        numbers = [name for name in names if any(isinstance(row.get(name), int | float) for row in subjects)]
+        rows = [[_heading(name), *(_number(row.get(name)) for row in subjects)] for name in numbers]
         table = Table(["quantity", *(row["subject"] for row in subjects)], rows)
         return [table, *(self._picture(str(row["subject"])) for row in subjects[:_PICTURES])]
+
+    def _more(self, engine: Engine) -> list[Block]:
+        return [block for section in self.sections for block in section.blocks(engine)]
 
     def _picture(self, subject: str) -> Picture:
         return Picture((self.output_dir / subject / "qc.png").read_bytes(), f"Subject {subject}.", f"maps of {subject}")
@@ -150,7 +164,9 @@ def _heading(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "n/a"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

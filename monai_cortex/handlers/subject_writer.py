@@ -71,8 +71,10 @@ class SubjectWriter(ABC):
     def _summarize(self, engine: Engine) -> None:
         """Means over subjects become the engine's metrics, so that trackers and reports have them."""
         state: Any = engine.state
-        names = [
-            name for name, value in (state.subjects[0] if state.subjects else {}).items() if isinstance(value, float)
-        ]
-        means = {name: sum(row[name] for row in state.subjects) / len(state.subjects) for name in names}
-        engine.state.metrics |= means
+        # Not every subject has every number: only some may have labels.
+        values: dict[str, list[float]] = {}
+        for row in state.subjects:
+            for name, value in row.items():
+                if isinstance(value, float):
+                    values.setdefault(name, []).append(value)
+        engine.state.metrics |= {name: sum(numbers) / len(numbers) for name, numbers in values.items()}

@@ -2,6 +2,10 @@
 
 from .equivariance import equivariance_error
 from .fiber_detection import FiberDetection, FiberDetectionMetric, fiber_detection
+from .label_overlap import LabelOverlap, label_overlap
 from .orientation_difference import orientation_difference
+from .paired_tests import PairedTests, paired_t_tests
 from .reconstruction_residual import ReconstructionResidual, reconstruction_residual
+from .registration_agreement import RegistrationAgreement
+from .sphere_agreement import SphereAgreement, sphere_agreement
 from .streamline_scores import StreamlineScores, streamline_scores

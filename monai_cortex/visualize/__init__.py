@@ -6,6 +6,12 @@ from monai_cortex.visualize.canvas import png
 from monai_cortex.visualize.deconvolution import DeconvolutionResult, deconvolution_figure
 from monai_cortex.visualize.fibers import Crop, direction_color, fiber_glyphs
 from monai_cortex.visualize.orientation import Orientation, closest_orientation, to_ras
+from monai_cortex.visualize.registration import (
+    GroupPicture,
+    RegistrationPicture,
+    group_figure,
+    registration_figure,
+)
 from monai_cortex.visualize.report import render_report
 from monai_cortex.visualize.report_content import (
     Block,
@@ -18,6 +24,8 @@ from monai_cortex.visualize.report_content import (
     Reproduction,
     Table,
 )
+from monai_cortex.visualize.surface_grid import SurfaceColumn, SurfaceMap, surface_grid
+from monai_cortex.visualize.surface_view import SurfaceView, surface_view
 from monai_cortex.visualize.training import training_figure
 
 __all__ = [
@@ -28,17 +36,26 @@ __all__ = [
     "DeconvolutionResult",
     "Facts",
     "Failure",
+    "GroupPicture",
     "Orientation",
     "Picture",
+    "RegistrationPicture",
     "Report",
     "Reproduction",
+    "SurfaceColumn",
+    "SurfaceMap",
+    "SurfaceView",
     "Table",
     "closest_orientation",
     "deconvolution_figure",
     "direction_color",
     "fiber_glyphs",
+    "group_figure",
     "png",
+    "registration_figure",
     "render_report",
+    "surface_grid",
+    "surface_view",
     "to_ras",
     "training_figure",
 ]

@@ -1,3 +1,4 @@
+import math
 import os
 import shutil
 import time
@@ -13,6 +14,14 @@ with warnings.catch_warnings():
     from monai.engines import SupervisedEvaluator, SupervisedTrainer
     from monai.handlers import ValidationHandler
 
+from monai_cortex.data import CorticalHemisphere, measure_sphere
+from monai_cortex.geometry.barycentric import interpolate, locate
+from monai_cortex.geometry.distortion import folded
+from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
+from monai_cortex.geometry.icosphere import icosphere
+from monai_cortex.geometry.mesh import Mesh
+from monai_cortex.geometry.rotation_field import exponential, rotation_matrix
+from monai_cortex.geometry.sphere_registration import SphereRegistration
 from monai_cortex.handlers import engine_run
 
 BATCHES = 3
@@ -168,3 +177,64 @@ def store(empty_store, tmp_path):
     shutil.copy(empty_store, tmp_path / "mlruns.db")
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns.db'}")
     return client, client.create_experiment("test", artifact_location=(tmp_path / "mlruns").as_uri())
+
+
+REGIONS = ("unknown", "frontal", "occipital", "temporal", "parietal")
+
+
+def _features(points):
+    """Two smooth maps on the sphere without symmetry, ``(2, V)``."""
+    harmonics = real_harmonics(points, 6)
+    coefficients = torch.randn(2, 49, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return coefficients / (1 + harmonic_degrees(6)) @ harmonics.T
+
+
+def _labels(points):
+    """Four quarters of the sphere, and none at its lower pole."""
+    quarter = 1 + (points[:, 0] > 0).long() + 2 * (points[:, 1] > 0).long()
+    return torch.where(points[:, 2] < -0.9, 0, quarter)
+
+
+def _hemisphere(mesh, places, side, subject, labels=True):
+    """A hemisphere whose anatomy is that of the given places on the target's sphere."""
+    return CorticalHemisphere(
+        sphere=mesh,
+        sphere_report=measure_sphere(mesh),
+        values=_features(places),
+        labels=_labels(places) if labels else None,
+        label_names=REGIONS if labels else (),
+        inflated=Mesh(60 * mesh.vertices * torch.tensor([0.5, 1.2, 0.8], dtype=torch.float64), mesh.faces),
+        white=None,
+        volume_info={},
+        subject=subject,
+        hemisphere=side,
+    )
+
+
+@pytest.fixture(scope="session")
+def registered_item():
+    """A subject registered by the truth: its anatomy is the target's, turned by 25 degrees and smoothly warped."""
+
+    def build(subject="sub-1", seed=0, sides=("lh", "rh"), labels=True, uncertainty=None):
+        native, target = icosphere(3), icosphere(4)
+        generator = torch.Generator().manual_seed(seed)
+        axis = torch.nn.functional.normalize(torch.randn(3, generator=generator, dtype=torch.float64), dim=0)
+        rotation = rotation_matrix(math.radians(25) * axis)
+        size = 0.25 / (1 + harmonic_degrees(3).double()) * (harmonic_degrees(3) > 0)
+        field = real_harmonics(target.vertices, 3) @ (size[:, None] * torch.randn(16, 3, generator=generator).double())
+        turned = native.vertices @ rotation.T
+        flow = exponential(field, target)
+        places = torch.nn.functional.normalize(interpolate(flow.T, target, locate(turned, target)).T, dim=1)
+        found = SphereRegistration(
+            places, rotation, 1.0, folded(turned, places, native.faces), uncertainty, seconds=1.25
+        )
+        return {
+            "subject": subject,
+            "hemispheres": {side: _hemisphere(native, places, side, subject, labels) for side in sides},
+            "targets": {side: _hemisphere(target, target.vertices, side, "fsaverage5") for side in sides},
+            "registrations": dict.fromkeys(sides, found),
+            "features": ("sulc", "curv"),
+            "level": 4,
+        }
+
+    return build

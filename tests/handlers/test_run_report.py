@@ -6,7 +6,7 @@ import pytest
 from ignite.engine import Engine, Events
 
 from monai_cortex.handlers import RunReport
-from monai_cortex.visualize import png, training_figure
+from monai_cortex.visualize import Table, png, training_figure
 
 METADATA = {
     "name": "Tiny bundle",
@@ -143,3 +143,20 @@ def test_missing_subject_list_is_no_error(folders, tmp_path):
     RunReport(**folders).attach(engine)
     engine.run([0])
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_numbers_that_only_some_subjects_have_are_shown_for_these(evaluate):
+    rows = [{"subject": "s1", "ncc": 0.5}, {"subject": "s2", "ncc": 0.75, "dice": 0.625}]
+    page = re.sub(r"<[^>]*>", " ", evaluate(rows)[0])
+    assert re.search(r"ncc\s+0\.5\s+0\.75", page)
+    assert re.search(r"dice\s+n/a\s+0\.625", page)
+
+
+def test_sections_have_their_say_after_the_subjects(evaluate):
+    class Section:
+        def blocks(self, engine):
+            return [f"There are {len(engine.state.subjects)} subjects.", Table(["region"], [["cuneus"]])]
+
+    page, _ = evaluate(sections=[Section(), Section()])
+    assert page.count("There are 2 subjects.") == page.count("cuneus") == 2
+    assert page.index("Subject s2.") < page.index("There are 2 subjects.") < page.index('id="checks"')

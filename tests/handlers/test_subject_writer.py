@@ -86,3 +86,20 @@ def test_second_run_replaces_the_folder(run):
     state, folder = run([{"subject": "s1", "text": "2nd"}])
     assert (folder / "s1" / "a.txt").read_text() == "2nd"
     assert len(state.subjects) == 1
+
+
+def test_means_are_over_the_subjects_that_have_a_number(tmp_path):
+    class Numbers(Texts):
+        def write(self, item, folder):
+            return {name: item[name] for name in ("dice", "ncc") if name in item}
+
+    def step(engine, batch):
+        engine.fire_event(IterationEvents.FORWARD_COMPLETED)
+        return [{} for _ in batch]
+
+    engine = Engine(step)
+    engine.register_events(*IterationEvents)
+    Numbers(str(tmp_path)).attach(engine)
+    rows = [{"subject": "a", "ncc": 0.5}, {"subject": "b", "ncc": 1.0, "dice": 0.7}]
+    metrics = engine.run([rows]).metrics
+    assert (metrics["ncc"], metrics["dice"]) == (0.75, 0.7)
