@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,20 +61,26 @@ def samples(slug: str, folder: Path) -> None:
 
 
 @main.command()
-@click.argument("slug", type=click.Choice(["shd_deconvolution"]))
+@click.argument("slug", type=click.Choice(["shd_deconvolution", "spherical_diffusion_registration"]))
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--subjects", type=_AMOUNT, default=1, show_default=True, help="How many.")
-@click.option("--protocol", default="clinical_30", show_default=True, help="Gradients: a name, a wrong one lists all.")
+@click.option(
+    "--protocol", default="clinical_30", show_default=True, help="Gradients of diffusion MRI; a wrong one lists all."
+)
 @click.option("--snr", type=_RATIO, default=30.0, show_default=True, help="Of white matter at b = 0.")
 @click.option("--seed", type=_SEED, default=0, show_default=True, help="Of the first subject; then the next numbers.")
+@click.option("--population", type=click.Path(exists=True), help="Of cortices: ?h.*mean.sulc, ?h.*std.sulc.")
 @click.option("--vary", is_flag=True, help="Draw diffusivities, and gray matter in some scenes, at random.")
-def simulate(slug: str, folder: Path, subjects: int, protocol: str, snr: float, seed: int, vary: bool) -> None:  # noqa: PLR0913
+def simulate(slug: str, folder: Path, subjects: int, seed: int, population: str | None, **scan: Any) -> None:
     """Simulate subjects with known truth as files that a bundle reads."""
-    from monai_cortex.simulate import simulate_diffusion, write_simulated_diffusion
+    from monai_cortex.simulate import simulate_diffusion, write_simulated_diffusion, write_synthetic_cortices
 
+    if slug == "spherical_diffusion_registration":
+        write_synthetic_cortices(folder, subjects, seed, population)
+        click.echo(f"{slug}: {subjects} synthetic people in {folder}")
+        return
     for number in range(seed, seed + subjects):
-        subject = simulate_diffusion(number, protocol, snr, vary=vary)
-        write_simulated_diffusion(folder / f"phantom-{number:04d}", subject)
+        write_simulated_diffusion(folder / f"phantom-{number:04d}", simulate_diffusion(number, **scan))
     click.echo(f"{slug}: {subjects} simulated subjects in {folder}")
 
 

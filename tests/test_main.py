@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -59,6 +60,22 @@ def test_check_tells_some_from_none(call, scans, tmp_path):
     assert call("check", "shd_deconvolution", tmp_path).exit_code == 4
 
 
+def test_check_of_surfaces(call, tmp_path):
+    pytest.importorskip("nilearn")
+    slug = "spherical_diffusion_registration"
+    assert call("samples", slug, tmp_path).exit_code == 0
+    good = call("check", slug, tmp_path)
+    assert good.exit_code == 0
+    assert "1 of 1 subjects" in good.output
+    shutil.copytree(tmp_path / "fsaverage5_mirrored", tmp_path / "second")
+    for number, (name, code) in enumerate((("second", 3), ("fsaverage5_mirrored", 4)), 1):
+        (tmp_path / name / "surf" / "rh.sphere").write_bytes(b"damaged")
+        answer = call("check", slug, tmp_path)
+        assert answer.exit_code == code
+        assert f"{2 - number} of 2 subjects" in answer.output
+        assert f"subject {name}" in answer.output
+
+
 def test_simulate_writes_subjects_that_pass_the_check(call, tmp_path):
     answer = call("simulate", "shd_deconvolution", tmp_path, "--subjects", 2, "--seed", 8, "--protocol", "clinical_16")
     assert answer.exit_code == 0, answer.output
@@ -70,6 +87,21 @@ def test_simulate_writes_subjects_that_pass_the_check(call, tmp_path):
     again = call("simulate", "shd_deconvolution", tmp_path / "again", "--seed", 8, "--protocol", "nothing")
     assert again.exit_code == 2
     assert "clinical_16" in again.output
+
+
+def test_simulate_writes_people_around_fsaverage5(call, tmp_path):
+    pytest.importorskip("nilearn")
+    slug = "spherical_diffusion_registration"
+    answer = call("simulate", slug, tmp_path / "out", "--subjects", 1, "--seed", 4)
+    assert answer.exit_code == 0, answer.output
+    assert "1 synthetic people" in answer.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["synthetic-0004"]
+    assert "1 of 1 subjects" in call("check", slug, tmp_path / "out").output
+    (tmp_path / "empty").mkdir()
+    wrong = call("simulate", slug, tmp_path / "none", "--population", tmp_path / "empty")
+    assert wrong.exit_code == 2
+    assert str(tmp_path / "empty") in wrong.output
+    assert not (tmp_path / "none").exists()
 
 
 def test_track_writes_streamlines_that_follow_the_options(call, tmp_path):

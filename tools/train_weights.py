@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -19,13 +20,22 @@ import torch
 from tqdm import tqdm
 
 from monai_cortex.data import sha256
-from monai_cortex.simulate import random_protocol, random_scene, simulate_diffusion, write_simulated_diffusion
+from monai_cortex.simulate import (
+    SyntheticCortex,
+    random_protocol,
+    random_scene,
+    read_population,
+    simulate_cortex,
+    simulate_diffusion,
+    write_simulated_diffusion,
+    write_synthetic_cortex,
+)
 
 __all__ = ["main"]
 
 FIRST_SEED = 1000  # of the training scans; evidence uses others
 BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
-SCHEDULE = {"epochs": 20, "val_interval": 10, "val_subjects": 4, "learning_rate": 0.02, "seed": 0}
+SCHEDULE = {"epochs": 20, "val_interval": 10, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,10 @@ class Recipe:
     gray: bool = False
     snr: tuple[float, float] | None = None
 
+    def options(self, _: Path) -> dict[str, object]:
+        """Words for the client."""
+        return {"supervised": 1.0, "val_subjects": 4, "learning_rate": 0.02}
+
     def simulate(self, folder: Path) -> None:
         """Write the training scans."""
         for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
@@ -67,14 +81,53 @@ def _log_uniform(limits: tuple[float, float], generator: torch.Generator) -> flo
     return math.exp(low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64)))
 
 
-RECIPES = {
+def _population() -> Path:
+    if "MONAI_CORTEX_DEV_DATA" not in os.environ:
+        raise click.UsageError("set MONAI_CORTEX_DEV_DATA to the folder that holds cortex_population_904.")
+    return Path(os.environ["MONAI_CORTEX_DEV_DATA"]) / "cortex_population_904"
+
+
+@dataclass(frozen=True)
+class CorticalRecipe:
+    """How weights for the registration of spheres come about.
+
+    Attributes:
+        subjects: number of synthetic people, each with two hemispheres.
+        steps: of the optimizer.
+    """
+
+    subjects: int = 96
+    steps: int = 600
+    overlays: tuple[str, ...] = ()
+
+    def simulate(self, folder: Path) -> None:
+        """Write people around the mean of 904, and the mean as the fixed subject beside them."""
+        populations = {side: read_population(_population(), side) for side in ("lh", "rh")}
+        mesh = populations["lh"].mesh
+        still = {
+            side: (SyntheticCortex(p.mean, mesh.vertices), torch.eye(3, dtype=torch.float64))
+            for side, p in populations.items()
+        }
+        write_synthetic_cortex(folder.parent / "target", still, mesh)
+        for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
+            place = folder / f"synthetic-{seed:04d}"
+            if not place.is_dir():
+                write_synthetic_cortex(place, simulate_cortex(populations, seed), mesh)
+
+    def options(self, folder: Path) -> dict[str, object]:
+        """Words for the client."""
+        return {"target_dir": folder.parent / "target", "warp": 0.3, "learning_rate": 0.004, "val_subjects": 8}
+
+
+RECIPES: dict[str, dict[str, Recipe | CorticalRecipe]] = {
+    "spherical_diffusion_registration": {"model": CorticalRecipe()},
     "shd_deconvolution": {
         "model": Recipe((1000.0,), (12, 72), snr=(7.0, 40.0)),
         "multishell": Recipe(
             (1000.0, 2000.0, 3000.0), (16, 72), ("multishell.json",), subjects=100, steps=4000, gray=True
         ),
         "hardi": Recipe((3000.0,), (24, 90), ("hardi.json",), subjects=100, steps=3000),
-    }
+    },
 }
 
 
@@ -91,7 +144,7 @@ def main(slug: str, name: str, output_dir: Path, bundle: Path | None, overrides:
     scans, run = output_dir / "scans" / name, output_dir / name
     recipe.simulate(scans)
     configs = [str(bundle / "configs" / file) for file in ("train.json", *recipe.overlays)]
-    options = {"dataset_dir": scans, "output_dir": run, "steps": recipe.steps, "supervised": 1.0, **SCHEDULE}
+    options = {"dataset_dir": scans, "output_dir": run, "steps": recipe.steps, **SCHEDULE, **recipe.options(scans)}
     words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(configs), *words, *overrides]
     subprocess.run(command, check=True)

@@ -2,7 +2,11 @@
 
 from .session import Step, run_steps
 from .shd_deconvolution import demonstrate as demonstrate_shd_deconvolution
+from .spherical_diffusion_registration import demonstrate as demonstrate_spherical_diffusion_registration
 
 __all__ = ["DEMONSTRATIONS", "Step", "run_steps"]
 
-DEMONSTRATIONS = {"shd_deconvolution": demonstrate_shd_deconvolution}
+DEMONSTRATIONS = {
+    "shd_deconvolution": demonstrate_shd_deconvolution,
+    "spherical_diffusion_registration": demonstrate_spherical_diffusion_registration,
+}

@@ -18,7 +18,7 @@ import torch
 from monai_cortex import __version__
 from monai_cortex.errors import CortexError
 
-__all__ = ["Step", "introduce", "run_steps", "show_table"]
+__all__ = ["Step", "introduce", "readable", "run_steps", "show_table"]
 
 
 class Step(NamedTuple):
@@ -81,6 +81,14 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in [headings, ["-" * width for width in widths], *rows]:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         click.echo("  ".join(cells))
+
+
+def readable(path: Path) -> Path:
+    """The path below the working folder where it is there: what a user would type."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def _as_typed(word: str) -> str:

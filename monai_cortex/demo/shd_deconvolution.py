@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from monai_cortex.data import bundle_folder
-from monai_cortex.demo.session import Step, introduce, run_steps, show_table
+from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table
 from monai_cortex.handlers import ui_line
 
 __all__ = ["demonstrate"]
@@ -24,7 +24,7 @@ def demonstrate(output_dir: Path, steps: int | None = None) -> None:
         steps: training steps; by default the bundle's own number.
     """
     introduce(_SLUG, output_dir)
-    configs = _readable(Path(bundle_folder(_SLUG)) / "configs")
+    configs = readable(Path(bundle_folder(_SLUG)) / "configs")
     train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir)]
     evaluate = [
         "--config_file",
@@ -68,11 +68,3 @@ def _summarize(output_dir: Path, training_seconds: float) -> None:
     )
     click.echo(f"report  {(output_dir / 'report.html').resolve()}")
     click.echo(f"runs    {ui_line(output_dir)}")
-
-
-def _readable(path: Path) -> Path:
-    """The path below the working folder where it is there: what a user would type."""
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path

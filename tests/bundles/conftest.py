@@ -20,10 +20,10 @@ def undisturbed(monkeypatch):
 
 @pytest.fixture(scope="session")
 def workflow():
-    """Make a stock workflow of the bundle's configs, by name and overrides, initialized as the client does."""
+    """Make a stock workflow of a bundle's configs, by name and overrides, initialized as the client does."""
 
-    def make(*names, **overrides):
-        files = [f"{bundle_folder('shd_deconvolution')}/configs/{name}.json" for name in names]
+    def make(*names, slug="shd_deconvolution", **overrides):
+        files = [f"{bundle_folder(slug)}/configs/{name}.json" for name in names]
         kind = "train" if "train" in names else "infer"
         made = ConfigWorkflow(config_file=files, workflow_type=kind, logging_file=False, **overrides)
         made.initialize()

@@ -47,7 +47,7 @@ def without_test(package, tests):
 
 
 def transform_classes(folder):
-    """Public classes of the transforms by name, each with True if it takes a dictionary; inheritance is followed."""
+    """Public classes of the transforms by name, each with True if it takes a dictionary; abstract ones are left out."""
     bases = {}
     for path in sorted(folder.glob("**/*.py")):
         tree = ast.parse(path.read_text())
@@ -58,7 +58,11 @@ def transform_classes(folder):
         line = [name]
         for ancestor in line:
             line += [base for base in bases.get(ancestor, ()) if base not in line]
-        if any("Transform" in ancestor or "Randomizable" in ancestor for ancestor in line) and name[0] != "_":
+        if (
+            any("Transform" in ancestor or "Randomizable" in ancestor for ancestor in line)
+            and name[0] != "_"
+            and "ABC" not in bases[name]
+        ):
             kinds[name] = "MapTransform" in line
     return kinds
 

@@ -23,11 +23,12 @@ def rows(text):
     return [line for line in lines if any(cell.strip()[:1].isdigit() for cell in line.split("|")[2:])]
 
 
-def test_every_measured_row_of_the_bundle_stands_in_the_evidence():
-    measured = README.read_text().split("## Measured")[1].split("## Limits")[0]
-    evidence = "\n".join(path.read_text() for path in EVIDENCE.glob("shd_deconvolution_*.md"))
-    found = rows(measured)
-    assert len(found) > 10
+@pytest.mark.parametrize("slug", ["shd_deconvolution", "spherical_diffusion_registration"])
+def test_every_measured_row_of_the_bundle_stands_in_the_evidence(slug):
+    text = (ROOT / "bundles" / slug / "docs" / "README.md").read_text()
+    evidence = "\n".join(path.read_text() for path in EVIDENCE.glob(f"{slug}_*.md"))
+    found = rows(text.split("## Measured")[1].split("## Limits")[0])
+    assert len(found) > 5
     assert [row for row in found if row not in evidence] == []
 
 
@@ -54,6 +55,12 @@ def test_sample_evidence_is_that_of_the_shipped_weights():
     assert found["weights_sha256"] == sha256(BUNDLE / "models" / "model.pt")
     page = (EVIDENCE / "shd_deconvolution_sample.md").read_text()
     assert f"{found['subject']['residual_percent']:.2f} | {found['subject']['angle_to_csd_degree']:.1f} |" in page
+
+
+def test_registration_evidence_is_that_of_the_shipped_weights():
+    found = record("spherical_diffusion_registration_subjects")
+    weights = ROOT / "bundles" / "spherical_diffusion_registration" / "models" / "model.pt"
+    assert found["weights_sha256"] == sha256(weights)
 
 
 @pytest.mark.parametrize("path", sorted(EVIDENCE.glob("*.json")), ids=lambda path: path.stem)

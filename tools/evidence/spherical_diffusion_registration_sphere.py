@@ -9,31 +9,26 @@ development data: the mean sulcal depth of 904 people (DeepPrep, Apache-2.0).
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 import torch
+from development_data import population_904
 from evidence_page import write_evidence
-from torch import Tensor
-from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from monai_cortex.data import check_sphere, read_morph, read_surface_geometry
 from monai_cortex.geometry.distortion import folded
-from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
 from monai_cortex.geometry.icosphere import icosphere
-from monai_cortex.geometry.mesh import Mesh
+from monai_cortex.geometry.random_warp import random_warp
 from monai_cortex.geometry.rotation import random_rotation
-from monai_cortex.geometry.rotation_field import exponential
 from monai_cortex.geometry.sphere import arc_angle
 from monai_cortex.geometry.sphere_map import SphereMap
 from monai_cortex.inferers.rigid_sphere import align_rotation
 from monai_cortex.inferers.sphere_delivery import deliver
 from monai_cortex.inferers.sphere_refinement import refine_sphere
+from monai_cortex.simulate import read_population_map
 
 __all__ = ["main"]
 
@@ -42,7 +37,6 @@ COMMAND = f"python tools/evidence/{NAME}.py"
 LEVEL = 6
 ANGLES = (6.0, 12.0)  # mean displacement of the known deformations in degree
 DEGREE = 6
-FALL = 1.5  # deviations of the field's coefficients fall with (1 + l)^-1.5
 
 
 @click.command(help="Recover known rotations and deformations of a real sulcal map.")
@@ -61,13 +55,8 @@ def main(rotations: int, seeds: int) -> None:
 
 
 def _mean_sulc() -> SphereMap:
-    if "MONAI_CORTEX_DEV_DATA" not in os.environ:
-        raise click.UsageError("set MONAI_CORTEX_DEV_DATA to the folder that holds cortex_population_904.")
-    folder = Path(os.environ["MONAI_CORTEX_DEV_DATA"]) / "cortex_population_904"
-    sphere, _ = check_sphere(read_surface_geometry(folder / "fsaverage6.sphere"))
-    depth = read_morph(folder / "lh.904_weight.mean.sulc", len(sphere.vertices))
-    mesh = icosphere(LEVEL)
-    return SphereMap(mesh, SphereMap(sphere, torch.as_tensor(depth).double()[None]).at(mesh.vertices))
+    mean, mesh = read_population_map(population_904()), icosphere(LEVEL)
+    return SphereMap(mesh, mean.at(mesh.vertices))
 
 
 def _rotation_error(fixed: SphereMap, seed: int) -> float:
@@ -79,7 +68,7 @@ def _rotation_error(fixed: SphereMap, seed: int) -> float:
 def _deformation(fixed: SphereMap, angle: float, seed: int) -> dict[str, float]:
     """The moving map is the fixed one seen through a flow, turned by a random rotation."""
     generator = torch.Generator().manual_seed(seed)
-    flow = _flow(fixed.mesh, math.radians(angle), generator)
+    flow = random_warp(fixed.mesh, math.radians(angle), generator, DEGREE)
     rotation = random_rotation(generator)
     moving = SphereMap(fixed.mesh, fixed.at(flow)).rotated(rotation.T)
     start = time.perf_counter()
@@ -96,19 +85,6 @@ def _deformation(fixed: SphereMap, angle: float, seed: int) -> dict[str, float]:
         "folded": folded(moving.mesh.vertices, found.places, moving.mesh.faces),
         "seconds": seconds,
     }
-
-
-def _flow(mesh: Mesh, angle: float, generator: torch.Generator) -> Tensor:
-    """Flow of a random field without constant part, of the given mean displacement in radian."""
-    degrees = harmonic_degrees(DEGREE).double()
-    deviation = (1 + degrees) ** -FALL * (degrees > 0)
-    coefficients = deviation * torch.randn(3, len(degrees), generator=generator, dtype=torch.float64)
-    field = real_harmonics(mesh.vertices, DEGREE) @ coefficients.T
-    moved = mesh.vertices
-    for _ in range(5):  # displacement is nearly proportional to the field
-        moved = exponential(field, mesh)
-        field = field * angle / arc_angle(moved, mesh.vertices).mean()
-    return normalize(moved, dim=1)
 
 
 def _page(turned: Sequence[float], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
