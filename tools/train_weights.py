@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from monai_cortex.data import sha256
 from monai_cortex.simulate import (
-    SyntheticCortex,
+    mean_cortex,
     random_protocol,
     random_scene,
     read_population,
@@ -104,11 +104,7 @@ class CorticalRecipe:
         """Write people around the mean of 904, and the mean as the fixed subject beside them."""
         populations = {side: read_population(_population(), side) for side in ("lh", "rh")}
         mesh = populations["lh"].mesh
-        still = {
-            side: (SyntheticCortex(p.mean, mesh.vertices), torch.eye(3, dtype=torch.float64))
-            for side, p in populations.items()
-        }
-        write_synthetic_cortex(folder.parent / "target", still, mesh)
+        write_synthetic_cortex(folder.parent / "target", mean_cortex(populations), mesh)
         for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
             place = folder / f"synthetic-{seed:04d}"
             if not place.is_dir():

@@ -30,6 +30,7 @@ _LAYOUT = (
 )
 _SURFACES = ("inflated", "white")
 _ATLAS = "aparc"
+_ACROSS = 5.0  # mm; hemispheres have their middles 30 mm from the midline
 _MESHES, _VALUES, _LABELS = ("surf",), ("shape", "func"), ("label",)
 
 
@@ -122,6 +123,8 @@ def read_cortical_subject(item: Mapping[str, Any]) -> CorticalHemisphere:
     require_same_vertices({surface.path: len(surface.mesh.vertices) for surface in surfaces.values()}, subject)
     for name in surfaces.keys() & set(_SURFACES):
         check_surface(surfaces[name])
+    if "white" in surfaces:
+        _require_own_side(surfaces["white"], side)
     count = len(sphere.vertices)
     values = [torch.from_numpy(_read_values(path, count, subject, side)) for path in item["features"].values()]
     annotation = _read_labels(item["annot"], count, subject, side) if "annot" in item else None
@@ -211,6 +214,20 @@ def _read_labels(path: str, vertices: int, subject: str, side: str) -> Annotatio
     if is_gifti(path):
         return read_gifti_labels(path, vertices, subject, hemisphere=side)
     return read_annotation(path, vertices, subject)
+
+
+def _require_own_side(white: SurfaceFile, side: str) -> None:
+    """The white surface lies where the brain is; FreeSurfer's files do not say whose side it is."""
+    middle = float(white.mesh.vertices[:, 0].mean())
+    if (middle if side == "lh" else -middle) > _ACROSS:
+        raise GeometryError(
+            "the white surface lies on the other side of the brain",
+            file=white.path,
+            subject=white.subject,
+            found=f"its middle at x = {middle:.1f} mm (right is positive)",
+            expected=f"{side} on its own side",
+            remedy="check that left and right were not mixed up",
+        )
 
 
 def _require_side(path: str, subject: str, side: str) -> None:

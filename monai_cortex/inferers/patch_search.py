@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from monai_cortex.geometry.barycentric import interpolate, locate, locator
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
@@ -74,9 +75,7 @@ def match_patches(fixed: SphereMap, moving: SphereMap, rounds: Sequence[PatchRou
     coefficients = torch.zeros(3, 0, dtype=torch.float64)
     for search in rounds:
         basis = real_harmonics(mesh.vertices, search.degree)
-        start = torch.zeros(3, basis.shape[1], dtype=torch.float64)
-        count = min(coefficients.shape[1], basis.shape[1])
-        start[:, :count] = coefficients[:, :count]
+        start = pad(coefficients, (0, basis.shape[1] - coefficients.shape[1]))
         places = exponential(basis @ start.T, mesh, prepared=prepared)
         turns = _rotations(search)
         patch = torch.exp((nodes.vertices @ mesh.vertices.T - 1) / math.radians(search.width) ** 2) * areas

@@ -234,7 +234,7 @@ class FieldOfPair(nn.Module):
         network: to be verified.
 
     Shape:
-        fixed and moving maps as channels ``(B, 2, V)`` to the field's coefficients ``(B, 3, (D + 1)^2)``.
+        fixed, then moving maps as channels ``(B, 2 C, V)`` to the field's coefficients ``(B, 3, (D + 1)^2)``.
     """
 
     def __init__(self, network: ScoreGuidedRegistration) -> None:
@@ -243,5 +243,5 @@ class FieldOfPair(nn.Module):
 
     def forward(self, pair: Tensor) -> Tensor:
         """The field of the last pass."""
-        found: GuidedRegistration = self.network(pair[:, :1], pair[:, 1:])
+        found: GuidedRegistration = self.network(*pair.chunk(2, 1))
         return found.steps[-1].field

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from monai_cortex.geometry.barycentric import interpolate, locate, locator
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
@@ -147,7 +148,7 @@ class _Stage:
 
     def run(self, start: Tensor, stiffness: float, pace: float = 1.0) -> None:
         """Take the steps from coefficients ``(3, n)`` on, at the stage's learning rate times the pace."""
-        coefficients = self._fit(start).requires_grad_()
+        coefficients = self._fit(start).clone().requires_grad_()
         optimizer = torch.optim.Adam([coefficients], lr=pace * self.stage.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.stage.steps)
         for step in range(self.stage.steps):
@@ -172,10 +173,7 @@ class _Stage:
 
     def _fit(self, coefficients: Tensor) -> Tensor:
         """Coefficients ``(3, n)`` cut or filled with zeros to this stage's degree."""
-        fitted = torch.zeros(3, self.basis.shape[1])
-        count = min(coefficients.shape[1], fitted.shape[1])
-        fitted[:, :count] = coefficients[:, :count]
-        return fitted
+        return pad(coefficients, (0, self.basis.shape[1] - coefficients.shape[1]))
 
     def _read(self, coefficients: Tensor, time: float) -> tuple[Tensor, Tensor]:
         """Where the moving vertices go, and the fixed features there after a time of heat flow."""

@@ -50,13 +50,17 @@ def register_sphere(  # noqa: PLR0913, PLR0917
         Places of the moving vertices on the fixed sphere.
 
     Raises:
-        ValueError: if neither a network nor the optimization is asked for, the number of draws is below 1, the
-            features cannot be aligned, or the network needs more of them.
+        ValueError: if neither a network nor the optimization is asked for, the number of draws is below 1 or above it
+            without a network, the stiffness is not above 0, the features cannot be aligned, or the network needs more.
     """
     if network is None and not refine:
         raise ValueError("without a network and without refinement there is nothing but a rotation; allow one of them.")
-    if draws < 1:
-        raise ValueError(f"draws must be 1 or more, got {draws}.")
+    if draws < 1 or not stiffness > 0:
+        raise ValueError(f"draws must be 1 or more and stiffness above 0, got {draws} and {stiffness}.")
+    if draws > 1 and network is None:
+        raise ValueError(
+            f"{draws} draws need a network: without one, nothing is drawn; name weights, or set draws to 1."
+        )
     start = time.perf_counter()
     rotation = align_rotation(fixed, moving)
     turned = moving.rotated(rotation)
@@ -146,7 +150,7 @@ class SphereRegistrar:
         """
         found = {"registrations": self._register(hemispheres, network)}
         if self.compare:
-            found["unguided"] = self._register(hemispheres, None, refine=True)
+            found["unguided"] = self._register(hemispheres, None, refine=True, draws=1)
         level = self.options.get("level", 6)
         return {**found, "targets": self.targets, "features": self.features, "level": level}
 

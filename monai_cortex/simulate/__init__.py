@@ -1,7 +1,13 @@
 """Simulated data with known truth."""
 
 from .cortical_population import CorticalPopulation, SyntheticCortex
-from .cortical_subject import population_around, simulate_cortex, write_synthetic_cortex, write_synthetic_cortices
+from .cortical_subject import (
+    mean_cortex,
+    population_around,
+    simulate_cortex,
+    write_synthetic_cortex,
+    write_synthetic_cortices,
+)
 from .population_files import read_population, read_population_map
 from .diffusion import DiffusionTissue, random_tissue, rician_noise, simulate_scan
 from .diffusion_subject import SimulatedDiffusion, simulate_diffusion, write_simulated_diffusion

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
 from monai_cortex.geometry.icosphere import icosphere
-from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.random_warp import random_warp
 from monai_cortex.geometry.sphere_map import SphereMap
 
@@ -78,4 +77,4 @@ class CorticalPopulation:
 
     def template(self) -> SphereMap:
         """The mean on the icosphere, ``(C, V)``."""
-        return SphereMap(Mesh(self.mesh.vertices, self.mesh.faces), self.mean)
+        return SphereMap(self.mesh, self.mean)

@@ -27,7 +27,7 @@ from monai_cortex.geometry.sphere_map import SphereMap
 from monai_cortex.simulate.cortical_population import CorticalPopulation, SyntheticCortex
 from monai_cortex.simulate.population_files import read_population
 
-__all__ = ["population_around", "simulate_cortex", "write_synthetic_cortex", "write_synthetic_cortices"]
+__all__ = ["mean_cortex", "population_around", "simulate_cortex", "write_synthetic_cortex", "write_synthetic_cortices"]
 
 _RADIUS = 100.0
 _SIDES = ("lh", "rh")
@@ -66,6 +66,16 @@ def simulate_cortex(
         angle = low + (high - low) * float(torch.rand((), generator=generator))
         people[side] = population.draw(angle, generator, residual), random_rotation(generator)
     return people
+
+
+def mean_cortex(populations: Mapping[str, CorticalPopulation]) -> dict[str, tuple[SyntheticCortex, Tensor]]:
+    """The mean itself, in its own place, as :func:`simulate_cortex` gives people: what these are registered to.
+
+    Args:
+        populations: by "lh" and "rh".
+    """
+    still = torch.eye(3, dtype=torch.float64)
+    return {side: (SyntheticCortex(p.mean, p.mesh.vertices), still) for side, p in populations.items()}
 
 
 def write_synthetic_cortices(

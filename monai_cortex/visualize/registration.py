@@ -98,7 +98,7 @@ def registration_figure(
         column(title, name, scaled, "", "target")
         for title, name in ((f"Target: {target}", "fixed"), ("Rotated only", "before"), ("Registered", "after"))
     ]
-    columns += [column(*_AREAL[:1], "areal", _AREAL[1], "magma_r"), column(*_EDGE[:1], "edge", _EDGE[1], "magma_r")]
+    columns += [column(_AREAL[0], "areal", _AREAL[1], "magma_r"), column(_EDGE[0], "edge", _EDGE[1], "magma_r")]
     if any(part.uncertainty is not None for part in hemispheres.values()):
         columns.append(column("Uncertainty", "uncertainty", "spread of draws (degree)", "viridis_r"))
     lines = [f"{_NAMES[side]}: {_numbers(part.metrics)}" for side, part in hemispheres.items() if part.metrics]

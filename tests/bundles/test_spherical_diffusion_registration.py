@@ -110,7 +110,7 @@ def test_sphere_on_disk_carries_the_features_to_the_target(shipped, surfaces):
 
 def test_run_is_reported_and_tracked(shipped):
     report = (shipped / "report.html").read_text()
-    assert "fsaverage5_mirrored: lh_new_folds" in report.replace("lh new folds", "lh_new_folds")
+    assert "fsaverage5_mirrored: lh new folds" in report
     assert "data:image/png;base64" in report
     (run,) = MlflowClient(f"sqlite:///{shipped}/mlruns.db").search_runs(["1"])
     assert run.info.status == "FINISHED"
@@ -165,10 +165,12 @@ def test_workflow_has_all_properties(register, surfaces, tmp_path, kind):
     assert made.check_properties() == []
 
 
+def inflated(folder):
+    shutil.copy(folder / "lh.inflated", folder / "lh.sphere")
+
+
 def other_side(folder):
-    shutil.copy(folder / "rh.sphere", folder / "lh.sphere")
-    shutil.copy(folder / "rh.sulc", folder / "lh.sulc")
-    (folder / "lh.sphere").write_bytes((folder / "lh.inflated").read_bytes())
+    shutil.copy(folder / "rh.white", folder / "lh.white")
 
 
 def shifted(folder):
@@ -196,7 +198,8 @@ def truncated(folder):
 
 
 BAD = {
-    "inflated surface as sphere": (other_side, GeometryError),
+    "inflated surface as sphere": (inflated, GeometryError),
+    "surface of the other side": (other_side, GeometryError),
     "off center": (shifted, GeometryError),
     "other number of vertices": (shorter, (GeometryError, InputFileError)),
     "not a number": (not_a_number, InputFileError),
@@ -257,6 +260,13 @@ def test_metadata_hold_what_the_schema_asks_for(tmp_path):
     local = Path(shutil.copy(schema, tmp_path / "schema.json"))
     path = f"{bundle_folder(SLUG)}/configs/metadata.json"
     verify_metadata(path, str(local), create_dir=False, hash_val=sha256(local), hash_type="sha256")
+
+
+def test_readme_counts_the_parameters_of_the_shipped_weights():
+    root = Path(bundle_folder(SLUG))
+    weights = torch.load(root / "models" / "model.pt", weights_only=True)
+    count = sum(value.numel() for value in weights.values())
+    assert f"`{count:,}` parameters" in (root / "docs" / "README.md").read_text()
 
 
 def test_network_takes_and_gives_what_the_metadata_say():

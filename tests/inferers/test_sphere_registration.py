@@ -94,8 +94,19 @@ def test_neither_network_nor_refinement_is_an_error(pair):
 
 @pytest.mark.parametrize("draws", [0, -1])
 def test_impossible_number_of_draws(pair, draws):
-    with pytest.raises(ValueError, match=f"draws must be 1 or more, got {draws}"):
+    with pytest.raises(ValueError, match=f"draws must be 1 or more and stiffness above 0, got {draws}"):
         register_sphere(*pair[:2], draws=draws)
+
+
+def test_draws_without_a_network_are_an_error(pair):
+    with pytest.raises(ValueError, match="3 draws need a network"):
+        register_sphere(*pair[:2], draws=3)
+
+
+@pytest.mark.parametrize("stiffness", [0.0, -1.0, math.nan])
+def test_impossible_stiffness(pair, stiffness):
+    with pytest.raises(ValueError, match="stiffness above 0"):
+        register_sphere(*pair[:2], network_of(), stiffness=stiffness)
 
 
 def test_network_that_needs_more_features_is_an_error(pair):

@@ -29,7 +29,7 @@ from monai_cortex.data import bundle_folder, check_sphere, read_surface_geometry
 from monai_cortex.geometry.rotation import harmonic_rotation, random_rotation
 from monai_cortex.geometry.sphere import arc_angle
 from monai_cortex.inferers import registration_pairs
-from monai_cortex.simulate import SyntheticCortex, read_population, write_synthetic_cortex, write_synthetic_cortices
+from monai_cortex.simulate import mean_cortex, read_population, write_synthetic_cortex, write_synthetic_cortices
 
 __all__ = ["main"]
 
@@ -73,10 +73,7 @@ def _mirrored(folder: Path) -> tuple[Path, Path]:
 def _synthetic(folder: Path, people: int) -> tuple[Path, Path]:
     write_synthetic_cortices(folder / "subjects", people, SEED, population_904())
     populations = {side: read_population(population_904(), side) for side in ("lh", "rh")}
-    mesh = populations["lh"].mesh
-    still = torch.eye(3, dtype=torch.float64)
-    mean = {side: (SyntheticCortex(p.mean, mesh.vertices), still) for side, p in populations.items()}
-    write_synthetic_cortex(folder / "mean", mean, mesh)
+    write_synthetic_cortex(folder / "mean", mean_cortex(populations), populations["lh"].mesh)
     return folder / "subjects", folder / "mean"
 
 
