@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from monai_cortex.geometry.mesh import Mesh
+from monai_cortex.geometry.subdivision import midpoint_subdivision
 
 __all__ = ["icosphere", "icosphere_level"]
 
@@ -67,12 +67,6 @@ def _icosahedron() -> Mesh:
 
 
 def _subdivide(mesh: Mesh) -> Mesh:
-    vertices, faces = mesh
-    a, b, c = faces.T
-    edges = torch.stack([torch.stack([a, b], 1), torch.stack([b, c], 1), torch.stack([c, a], 1)], 1).sort(-1).values
-    unique, number = torch.unique(edges.reshape(-1, 2), dim=0, return_inverse=True)
-    middle = torch.nn.functional.normalize(vertices[unique].sum(1), dim=1)
-    ab, bc, ca = (number.reshape(-1, 3) + len(vertices)).T
-    corners = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
-    children: Tensor = torch.stack([torch.stack(corner, 1) for corner in corners], 1)
-    return Mesh(torch.cat([vertices, middle]), children.reshape(-1, 3))
+    vertices, faces = midpoint_subdivision(mesh)
+    old, new = vertices.tensor_split([len(mesh.vertices)])
+    return Mesh(torch.cat([old, torch.nn.functional.normalize(new, dim=1)]), faces)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
 from monai_cortex.geometry.mesh import Mesh
 
-__all__ = ["MeshTopology", "mesh_topology", "signed_volume"]
+__all__ = ["MeshTopology", "mesh_topology", "signed_volume", "topology_hash"]
 
 _TWO = 2
 
@@ -75,6 +77,19 @@ def signed_volume(mesh: Mesh) -> float:
     # About the middle of the vertices: far from the origin, the volumes of the tetrahedra would cancel.
     corners = (mesh.vertices - mesh.vertices.mean(0))[mesh.faces]
     return float(torch.linalg.det(corners).sum()) / 6
+
+
+def topology_hash(*faces: Tensor) -> str:
+    """SHA-256 of the triangles of meshes, 64 characters: equal where vertices correspond by their numbers.
+
+    Args:
+        faces: of each mesh, ``(F, 3)`` integers, in a fixed order.
+    """
+    digest = hashlib.sha256()
+    for corners in faces:
+        digest.update(f"{len(corners)};".encode())
+        digest.update(corners.to("cpu", torch.int64).contiguous().numpy().astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def _components(edges: torch.Tensor, count: int) -> int:

@@ -3,7 +3,7 @@ import torch
 
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
-from monai_cortex.geometry.topology import mesh_topology, signed_volume
+from monai_cortex.geometry.topology import mesh_topology, signed_volume, topology_hash
 
 CLOSED = (2, 1, 0, 0, 0, 0, 0)
 
@@ -70,3 +70,13 @@ def test_volume_of_a_tetrahedron_and_of_a_sphere():
     assert signed_volume(Mesh(corners, tetrahedron.faces.flip(1))) == pytest.approx(-4)
     assert signed_volume(Mesh(corners * torch.tensor([-1, 1, 1]), tetrahedron.faces)) == pytest.approx(-4)
     assert signed_volume(icosphere(4)) == pytest.approx(4 / 3 * torch.pi, rel=5e-3)
+
+
+def test_hash_tells_triangles_apart_and_nothing_else():
+    faces = icosphere(1).faces
+    known = topology_hash(faces)
+    assert len(known) == 64
+    assert topology_hash(faces.int()) == known
+    assert topology_hash(faces.flip(0)) != known
+    assert topology_hash(faces, faces) != known
+    assert topology_hash(faces[:40], faces[40:]) != topology_hash(faces[:41], faces[41:])
