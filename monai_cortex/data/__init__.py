@@ -2,7 +2,8 @@ from .affine import affine_gap, is_usable, rotation_of
 from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
 from .bundle import bundle_folder, read_metadata
-from .cortical_samples import sample_target
+from .cortex_shapes import CortexShapes
+from .cortical_samples import fsaverage5_surfaces, sample_target
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
 from .dataset_check import check_dataset
 from .diffusion import DiffusionScan, check_diffusion, read_diffusion
@@ -13,13 +14,16 @@ from .gradients import GradientTable, fsl_vectors, read_fsl_gradients, write_fsl
 from .known_fibers import read_known_fibers
 from .mask import read_mask
 from .memory import memory_limit
+from .mgh import read_mgh, surface_offset
+from .mgh_writer import write_mgh
 from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
-from .nifti import Volume, read_volume
+from .nifti import read_volume
 from .nifti_writer import write_volume
 from .registration_subjects import check_registration, registration_subjects, registration_target, shared_features
 from .response import Response, read_response, write_response
 from .samples import sample_dataset, write_samples
 from .sidecar import write_sidecar
+from .shape_subjects import write_shape_subject
 from .shells import Shells, find_shells
 from .streamlines import read_streamlines, write_streamlines
 from .subjects import diffusion_subjects
@@ -33,3 +37,6 @@ from .surface_checks import (
     require_same_vertices,
 )
 from .surface_file import SurfaceFile
+from .synthesis_subjects import CorticalSurfaces, check_synthesis, read_synthesis_subject, synthesis_subjects
+from .volume_grid import on_grid
+from .voxels import Volume

@@ -6,16 +6,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from monai_cortex.geometry.mesh import Mesh
 
-from .atomic import atomic_folder, sha256, write_json
+from .atomic import atomic_folder
 from .freesurfer import write_morph, write_surface_geometry
 from .gifti import read_gifti_surface, read_gifti_values
 from .sample_packages import missing_package
+from .sample_record import write_sample_record
 
-__all__ = ["sample_target", "write_fsaverage5", "write_mirrored_fsaverage5"]
+__all__ = [
+    "fsaverage5_surfaces",
+    "sample_target",
+    "write_fsaverage5",
+    "write_fsaverage5_cortex",
+    "write_mirrored_fsaverage5",
+]
 
 _SURFACES = {"sphere": "sphere", "inflated": "infl", "white": "white"}
 _VALUES = {"sulc": "sulc", "curv": "curv"}
@@ -36,6 +44,23 @@ _MIRRORED = {
     **_FSAVERAGE5,
     "name": "fsaverage5_mirrored",
     "orientation": "lh is the right hemisphere with x negated and each face reversed, rh the left one",
+}
+_CORTEX = {
+    **_FSAVERAGE5,
+    "content": "average of 40 people, 10242 vertices a hemisphere: white and pial surface in mm; no image",
+    "orientation": "as shipped: MNI305, RAS+ mm; the files name a volume around the origin, c_ras 0",
+}
+# fsaverage's own volume: with its center at the origin, coordinates of surfaces and scanner are the same.
+_GEOMETRY = {
+    "head": np.array([2, 0, 20]),
+    "valid": "1  # volume info valid",
+    "filename": "../mri/orig.mgz",
+    "volume": np.array([256, 256, 256]),
+    "voxelsize": np.ones(3),
+    "xras": np.array([-1.0, 0, 0]),
+    "yras": np.array([0.0, 0, -1]),
+    "zras": np.array([0.0, 1, 0]),
+    "cras": np.zeros(3),
 }
 
 
@@ -82,6 +107,37 @@ def write_mirrored_fsaverage5(folder: Path) -> None:
     _write(folder, _MIRRORED, mirrored=True)
 
 
+def write_fsaverage5_cortex(folder: Path) -> None:
+    """Write the white and pial surfaces of fsaverage5 to ``surf`` below a folder, and ``SOURCE.json``.
+
+    Args:
+        folder: of the subject.
+
+    Raises:
+        ConfigError: nilearn, which ships the files, is not installed.
+    """
+    for kind in ("white", "pial"):
+        for side, mesh in fsaverage5_surfaces(kind).items():
+            write_surface_geometry(folder / "surf" / f"{side}.{kind}", *mesh, _GEOMETRY)
+    write_sample_record(folder, _CORTEX)
+
+
+def fsaverage5_surfaces(name: str) -> dict[str, Mesh]:
+    """One kind of surface of fsaverage5.
+
+    Args:
+        name: nilearn's word for it, such as "white" or "pial".
+
+    Returns:
+        By "lh" and "rh": 10,242 vertices ``(V, 3)`` in mm, 20,480 faces, the same for all kinds.
+
+    Raises:
+        ConfigError: nilearn, which ships the files, is not installed.
+    """
+    files = _nilearn_files()
+    return {side: read_gifti_surface(files[f"{name}_{theirs}"]).mesh for side, theirs in _SIDES.items()}
+
+
 def _write(folder: Path, record: dict[str, str], *, mirrored: bool) -> None:
     files = _nilearn_files()
     for side in _SIDES:
@@ -95,8 +151,7 @@ def _write(folder: Path, record: dict[str, str], *, mirrored: bool) -> None:
             path = files[f"{theirs}_{_SIDES[source]}"]
             values = read_gifti_values(path, len(mesh.vertices), hemisphere=source)
             write_morph(folder / "surf" / f"{side}.{name}", values, len(mesh.faces))
-    digests = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted((folder / "surf").iterdir())}
-    write_json(folder / "SOURCE.json", {**record, "sha256": digests})
+    write_sample_record(folder, record)
 
 
 def _mirror(mesh: Mesh) -> Mesh:

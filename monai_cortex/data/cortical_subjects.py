@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.geometry.mesh import Mesh
 
 from .annotation import Annotation, read_annotation
 from .dataset_folder import no_subject, subject_folders
-from .freesurfer import read_morph, read_surface_geometry
-from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
+from .freesurfer import read_morph
+from .gifti import read_gifti_labels, read_gifti_values
+from .hemisphere_file import find_gifti, gifti_folders, read_hemisphere_surface, require_own_side, require_side_of_name
 from .input_file import require_file
-from .surface_checks import SphereReport, check_sphere, check_surface, require_hemisphere, require_same_vertices
-from .surface_file import SurfaceFile
-from .surface_names import HEMISPHERES, gifti_files, hemisphere_of, is_gifti
+from .surface_checks import SphereReport, check_sphere, check_surface, require_same_vertices
+from .surface_names import HEMISPHERES, gifti_files, is_gifti
 
 __all__ = ["CorticalHemisphere", "cortical_subjects", "read_cortical_subject"]
 
@@ -30,7 +29,6 @@ _LAYOUT = (
 )
 _SURFACES = ("inflated", "white")
 _ATLAS = "aparc"
-_ACROSS = 5.0  # mm; hemispheres have their middles 30 mm from the midline
 _MESHES, _VALUES, _LABELS = ("surf",), ("shape", "func"), ("label",)
 
 
@@ -115,16 +113,16 @@ def read_cortical_subject(item: Mapping[str, Any]) -> CorticalHemisphere:
         GeometryError: a surface is no closed surface, the sphere no sphere, or the files do not belong together.
     """
     subject, side = str(item["subject"]), str(item["hemisphere"])
-    surfaces = {"sphere": _read_surface(item["sphere"], subject, side)}
+    surfaces = {"sphere": read_hemisphere_surface(item["sphere"], subject, side)}
     sphere, report = check_sphere(surfaces["sphere"])
     for name in _SURFACES:
         if name in item:
-            surfaces[name] = _read_surface(item[name], subject, side)
+            surfaces[name] = read_hemisphere_surface(item[name], subject, side)
     require_same_vertices({surface.path: len(surface.mesh.vertices) for surface in surfaces.values()}, subject)
     for name in surfaces.keys() & set(_SURFACES):
         check_surface(surfaces[name])
     if "white" in surfaces:
-        _require_own_side(surfaces["white"], side)
+        require_own_side(surfaces["white"], side)
     count = len(sphere.vertices)
     values = [torch.from_numpy(_read_values(path, count, subject, side)) for path in item["features"].values()]
     annotation = _read_labels(item["annot"], count, subject, side) if "annot" in item else None
@@ -146,7 +144,7 @@ def read_cortical_subject(item: Mapping[str, Any]) -> CorticalHemisphere:
 def _item(place: Path, side: str, features: Sequence[str], strict: bool) -> dict[str, Any]:
     def find(name: str, kinds: tuple[str, ...]) -> str:
         if _has_gifti(place) and not _has_freesurfer(place):
-            return str(_gifti_file(place, side, name, kinds, strict))
+            return str(find_gifti(place, side, name, kinds, strict))
         return str(place / "label" / f"{side}.{name}.annot" if kinds == _LABELS else place / "surf" / f"{side}.{name}")
 
     optional = {name: find(name, _MESHES) for name in _SURFACES} | {"annot": find(_ATLAS, _LABELS)}
@@ -160,31 +158,12 @@ def _item(place: Path, side: str, features: Sequence[str], strict: bool) -> dict
     }
 
 
-def _gifti_file(place: Path, side: str, name: str, kinds: tuple[str, ...], strict: bool) -> Path:
-    found = [path for folder in _gifti_folders(place) for path in gifti_files(folder, side, name, kinds)]
-    if len(found) > 1 and strict:
-        raise InputFileError(
-            f"several files could be the {name} of one hemisphere",
-            file=found[0],
-            subject=_name(place),
-            found=f"also {', '.join(path.name for path in found[1:4])}",
-            expected=f"one file for {name} and {side}",
-            remedy="move the others away",
-        )
-    # Where there is not one, the error that follows names what was looked for.
-    return found[0] if len(found) == 1 else place / f"*.{side[0].upper()}.{name}.{kinds[0]}.gii"
-
-
-def _gifti_folders(place: Path) -> tuple[Path, ...]:
-    return place, place / "anat"
-
-
 def _has_freesurfer(place: Path) -> bool:
     return any(os.path.lexists(place / "surf" / f"{side}.sphere") for side in HEMISPHERES)
 
 
 def _has_gifti(place: Path) -> bool:
-    return any(gifti_files(folder, side, "sphere", _MESHES) for folder in _gifti_folders(place) for side in HEMISPHERES)
+    return any(gifti_files(folder, side, "sphere", _MESHES) for folder in gifti_folders(place) for side in HEMISPHERES)
 
 
 def _is_subject(place: Path) -> bool:
@@ -195,49 +174,15 @@ def _name(place: Path) -> str:
     return Path(os.path.abspath(place)).name
 
 
-def _read_surface(path: str, subject: str, side: str) -> SurfaceFile:
-    read = read_gifti_surface if is_gifti(path) else read_surface_geometry
-    surface = read(path, subject)
-    require_hemisphere(side, surface)
-    return surface
-
-
 def _read_values(path: str, vertices: int, subject: str, side: str) -> Any:
-    _require_side(path, subject, side)
+    require_side_of_name(path, subject, side)
     if is_gifti(path):
         return read_gifti_values(path, vertices, subject, hemisphere=side)
     return read_morph(path, vertices, subject)
 
 
 def _read_labels(path: str, vertices: int, subject: str, side: str) -> Annotation:
-    _require_side(path, subject, side)
+    require_side_of_name(path, subject, side)
     if is_gifti(path):
         return read_gifti_labels(path, vertices, subject, hemisphere=side)
     return read_annotation(path, vertices, subject)
-
-
-def _require_own_side(white: SurfaceFile, side: str) -> None:
-    """The white surface lies where the brain is; FreeSurfer's files do not say whose side it is."""
-    middle = float(white.mesh.vertices[:, 0].mean())
-    if (middle if side == "lh" else -middle) > _ACROSS:
-        raise GeometryError(
-            "the white surface lies on the other side of the brain",
-            file=white.path,
-            subject=white.subject,
-            found=f"its middle at x = {middle:.1f} mm (right is positive)",
-            expected=f"{side} on its own side",
-            remedy="check that left and right were not mixed up",
-        )
-
-
-def _require_side(path: str, subject: str, side: str) -> None:
-    named = hemisphere_of(path)
-    if named and named != side:
-        raise GeometryError(
-            "the file belongs to the other hemisphere, by its name",
-            file=path,
-            subject=subject,
-            found=named,
-            expected=side,
-            remedy="check that left and right were not mixed up",
-        )

@@ -11,6 +11,7 @@ from monai_cortex.errors import ConfigError, CortexError
 from .diffusion import check_diffusion
 from .registration_subjects import check_registration, registration_subjects
 from .subjects import diffusion_subjects
+from .synthesis_subjects import check_synthesis, synthesis_subjects
 
 __all__ = ["check_dataset"]
 
@@ -43,4 +44,5 @@ def check_dataset(slug: str, dataset_dir: str | os.PathLike[str]) -> tuple[int, 
 _CHECKS: dict[str, tuple[Callable[..., Sequence[Any]], Callable[..., list[CortexError]]]] = {
     "shd_deconvolution": (diffusion_subjects, check_diffusion),
     "spherical_diffusion_registration": (registration_subjects, check_registration),
+    "cor2vox_synthesis": (synthesis_subjects, check_synthesis),
 }

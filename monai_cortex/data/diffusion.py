@@ -16,9 +16,10 @@ from .gradients import GradientTable, read_fsl_gradients
 from .known_fibers import read_known_fibers
 from .mask import read_mask
 from .mrtrix_gradients import read_mrtrix_gradients
-from .nifti import Volume, read_volume
+from .nifti import read_volume
 from .response import read_response
 from .subjects import diffusion_subjects
+from .voxels import Volume
 
 __all__ = ["DiffusionScan", "check_diffusion", "read_diffusion"]
 

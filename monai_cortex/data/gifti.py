@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 STRUCTURE = "AnatomicalStructurePrimary"
 _HEMISPHERES = {"CortexLeft": "lh", "CortexRight": "rh"}
 _POINTS, _TRIANGLES, _LABELS = (f"NIFTI_INTENT_{name}" for name in ("POINTSET", "TRIANGLE", "LABEL"))
-_SCANNER = "NIFTI_XFORM_SCANNER_ANAT"
+_UNKNOWN = "NIFTI_XFORM_UNKNOWN"
 _MIXED_UP = "check that the files of the subject were not mixed up"
 # The name that Workbench gives to vertices without region.
 _NO_REGION = "???"
@@ -39,7 +39,8 @@ def read_gifti_surface(path: str | os.PathLike[str], subject: str = "", *, scann
     Args:
         path: of the file, ``.gii`` or ``.gii.gz``.
         subject: identifier for messages.
-        scanner: add c_ras where FreeSurfer left it in the metadata, so that the vertices are in RAS+ scanner axes.
+        scanner: add c_ras where FreeSurfer left it in the metadata and the file names no space, so that the vertices
+            are in RAS+ scanner axes.
 
     Returns:
         Vertices in mm ``(V, 3)`` and faces ``(F, 3)``. The hemisphere is what ``AnatomicalStructurePrimary`` says, or
@@ -67,8 +68,10 @@ def read_gifti_surface(path: str | os.PathLike[str], subject: str = "", *, scann
         _require_identity(array, path, subject)
     hemisphere = _hemisphere(document, points, path, subject)
     mesh, volume_info = make_mesh(points.values, triangles.values, path, subject), _volume_info(points.metadata)
-    spaces = {space for space, _ in points.transforms}
-    c_ras = np.array(volume_info["cras"]) if volume_info and _SCANNER not in spaces else np.zeros(3)
+    # FreeSurfer calls its own axes unknown. Whoever named a space since has moved the points there: Workbench, which
+    # writes all surfaces of HCP's pipelines, keeps the volume's center in the metadata all the same.
+    moved = {space for space, _ in points.transforms} - {_UNKNOWN}
+    c_ras = np.array(volume_info["cras"]) if volume_info and not moved else np.zeros(3)
     if scanner:
         mesh = mesh._replace(vertices=mesh.vertices + torch.from_numpy(c_ras))
     return SurfaceFile(mesh, hemisphere, c_ras, volume_info, str(path), subject)

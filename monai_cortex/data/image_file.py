@@ -18,6 +18,7 @@ __all__ = ["Content", "inspect_content"]
 
 _HEAD = 1024
 _GZIP = b"\x1f\x8b"
+_ZIPPED = (".gz", ".mgz")
 # A gzip wrapper around the stream, so that zlib verifies CRC and length.
 _WBITS = 31
 # Deflate expands at most 1032 times, so that one chunk never becomes more than 17 MB.
@@ -52,7 +53,7 @@ def inspect_content(path: Path, subject: str, limit: int, *, markup: bool = Fals
         ResourceError: the content is larger than the limit.
     """
     head = read_head(path, subject, _HEAD, markup=markup)
-    zipped, named = head.startswith(_GZIP), path.name.lower().endswith(".gz")
+    zipped, named = head.startswith(_GZIP), path.name.lower().endswith(_ZIPPED)
     if zipped != named:
         raise InputFileError(
             "the file's name and its content disagree on compression",

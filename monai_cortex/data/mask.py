@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from monai_cortex.errors import GeometryError, InputFileError
 
 from .affine import affine_gap
-from .nifti import Volume, read_volume
+from .nifti import read_volume
+from .voxels import Volume
 
 __all__ = ["read_mask"]
 

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-from nibabel.arrayproxy import ArrayProxy
-from numpy.typing import NDArray
+from monai_cortex.errors import InputFileError
 
-from monai_cortex.errors import InputFileError, ResourceError
-
-from .image_file import Content, inspect_content
-from .memory import OPTION, memory_limit
-from .nifti_header import Layout, read_layout
+from .image_file import inspect_content
+from .memory import memory_limit
+from .nifti_header import read_layout
+from .voxels import Volume, check_values, load_voxels, require_contrast, require_whole
 
 __all__ = ["Volume", "read_volume"]
 
-_log = logging.getLogger(__name__)
 _POLICIES = ("error", "mask", "keep")
 _NAME = re.compile(r"(.*)\.(nii|hdr|img)(\.gz)?", re.IGNORECASE)
-
-
-class Volume(NamedTuple):
-    """An image on its grid.
-
-    Args:
-        values: voxels ``(I, J, K)`` or ``(I, J, K, N)``.
-        affine: voxel indices to RAS+ world coordinates in mm, ``(4, 4)``.
-    """
-
-    values: NDArray[np.float32]
-    affine: NDArray[np.float64]
 
 
 def read_volume(
@@ -77,18 +58,11 @@ def read_volume(
     layout = read_layout(content.head, header_path, subject, prefer)
     if image_path != header_path:
         content = inspect_content(image_path, subject, memory_limit())
-    _require_whole(content, layout, image_path, subject)
+    require_whole(content, layout, image_path, subject)
     layout = layout._replace(shape=_shape(layout.shape, ndim, path, subject))
-    values = _check_values(_load(image_path, layout, subject), nonfinite, path, subject)
-    if not constant and values.min() == values.max():
-        raise InputFileError(
-            "the image is constant",
-            file=path,
-            subject=subject,
-            found=f"{values.flat[0]:g} in every voxel",
-            expected="an image with contrast",
-            remedy="check how the image was exported",
-        )
+    values = check_values(load_voxels(image_path, layout, subject), nonfinite, path, subject)
+    if not constant:
+        require_contrast(values, path, subject)
     return Volume(values, layout.affine)
 
 
@@ -111,24 +85,6 @@ def _pair(path: Path, subject: str) -> tuple[Path, Path]:
     return path.with_name(f"{stem}.{names[0]}{zipped}"), path.with_name(f"{stem}.{names[1]}{zipped}")
 
 
-def _require_whole(content: Content, layout: Layout, path: Path, subject: str) -> None:
-    """Compare what the header claims with what the file holds, before anything is allocated."""
-    if content.size >= layout.end and content.complete:
-        return
-    problem = "truncated: the header claims more data than the file holds"
-    if not content.complete:
-        whole = content.size >= layout.end
-        problem = "gzip trailer missing" if whole else "truncated: the compressed stream ends early"
-    raise InputFileError(
-        problem,
-        file=path,
-        subject=subject,
-        found=f"the file holds {_bytes(content.size)}",
-        expected=f"the header claims {_bytes(layout.end)} for {layout.shape} {layout.dtype.name}",
-        remedy="copy or download the file again",
-    )
-
-
 def _shape(shape: tuple[int, ...], ndim: int | None, path: object, subject: str) -> tuple[int, ...]:
     least = ndim or 3
     core = shape
@@ -144,49 +100,3 @@ def _shape(shape: tuple[int, ...], ndim: int | None, path: object, subject: str)
             remedy="select the volume needed, or check that files were not mixed up",
         )
     return core
-
-
-def _load(path: Path, layout: Layout, subject: str) -> NDArray[np.float32]:
-    voxels = math.prod(layout.shape)
-    need, limit = voxels * (layout.dtype.itemsize + 8), memory_limit()
-    try:
-        if need > limit:
-            raise MemoryError
-        kind: Any = ArrayProxy
-        proxy = kind(str(path), (layout.shape, layout.dtype, layout.offset, layout.slope, layout.intercept))
-        with np.errstate(over="ignore", invalid="ignore"):
-            # A copy: an uncompressed file would stay mapped, and change under the caller's hands.
-            return np.array(np.asarray(proxy, dtype=np.float32), order="C")
-    except MemoryError as error:
-        raise ResourceError(
-            "the image needs more memory than there is",
-            file=path,
-            subject=subject,
-            found=f"{_bytes(need)} for {layout.shape} {layout.dtype.name}",
-            expected=f"at most {_bytes(limit)}",
-            remedy=f"crop or resample the image, or raise the limit {OPTION}",
-        ) from error
-
-
-def _check_values(values: NDArray[np.float32], policy: str, path: object, subject: str) -> NDArray[np.float32]:
-    # The sum is finite where all voxels are; it costs no array of truth values.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if policy == "keep" or np.isfinite(values.sum(dtype=np.float64)):
-            return values
-    bad = ~np.isfinite(values)
-    count = int(bad.sum())
-    if count and policy == "error":
-        raise InputFileError(
-            f"{count} non-finite voxels",
-            file=path,
-            subject=subject,
-            found=f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite of {values.size}",
-            expected="finite intensities",
-            remedy='mend the image, or set nonfinite to "mask" to leave these voxels out',
-        )
-    _log.warning("%s: %d non-finite voxels set to 0", Path(str(path)).name, count)
-    return np.where(bad, np.float32(0), values)
-
-
-def _bytes(count: int) -> str:
-    return f"{count:,} bytes ({count / 1e9:.3g} GB)"

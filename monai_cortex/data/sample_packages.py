@@ -1,4 +1,4 @@
-"""Packages that ship sample data, and may not be installed."""
+"""Packages that ship or make sample data, and may not be installed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["missing_package"]
 
 
 def missing_package(name: str) -> ConfigError:
-    """Error for sample data that a package ships which is not installed.
+    """Error for sample data that need a package which is not installed.
 
     Args:
         name: of the package.
     """
     return ConfigError(
-        "the sample data are in a package that is not installed",
+        "the sample data need a package that is not installed",
         found=f"no {name}",
-        expected=f"{name}, which ships them",
+        expected=f"{name}, which ships or makes them",
         remedy='pip install "monai_cortex[demo]", or set dataset_dir to your own data',
     )

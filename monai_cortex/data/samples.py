@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 
 from monai_cortex.errors import ConfigError
 
-from .atomic import atomic_folder, sha256, write_json
-from .cortical_samples import write_mirrored_fsaverage5
+from .atomic import atomic_folder
+from .cortical_samples import write_fsaverage5_cortex, write_mirrored_fsaverage5
 from .gradients import GradientTable, write_fsl_gradients
+from .mni_samples import write_mni152
 from .nifti_writer import write_volume
 from .sample_packages import missing_package
+from .sample_record import write_sample_record
 
 __all__ = ["sample_dataset", "write_samples"]
 
@@ -29,47 +32,58 @@ _SMALL_64D = {
 }
 
 
-def sample_dataset(slug: str, output_dir: str | os.PathLike[str]) -> str:
+def sample_dataset(slug: str, output_dir: str | os.PathLike[str], subject: str = "") -> str:
     """Dataset folder with the sample data of a method, written on the first call.
 
     Args:
         slug: name of the method.
         output_dir: the data go to ``samples`` below it.
+        subject: the only one to write, for what not all subjects can be used for; "" is all.
 
     Returns:
-        Path of the dataset folder. Its subjects are complete, also where several processes ask at once.
+        Path of the dataset folder, or of the one subject, which is a dataset too. Subjects are complete,
+        also where several processes ask at once.
 
     Raises:
-        ConfigError: there are no samples for the method, or the package that ships them is not installed.
+        ConfigError: there are no samples for the method, no such subject, or a package that is needed is not installed.
     """
     folder = Path(output_dir) / "samples"
-    write_samples(slug, folder, replace=False)
-    return str(folder)
+    write_samples(slug, folder, replace=False, subject=subject)
+    return str(folder / subject)
 
 
-def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = True) -> None:
+def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = True, subject: str = "") -> None:
     """Write the sample data of a method.
 
     Args:
         slug: name of the method.
         folder: dataset folder, one sub-folder for each subject.
         replace: False leaves subjects that are there already.
+        subject: the only one to write; "" is all.
 
     Raises:
-        ConfigError: there are no samples for the method, or the package that ships them is not installed.
+        ConfigError: there are no samples for the method, no such subject, or a package that is needed is not installed.
     """
     if slug not in _SAMPLES:
-        raise ConfigError(
-            f"there are no sample data for {slug!r}",
-            found=slug,
-            expected=", ".join(_SAMPLES),
-            remedy="name one of these methods, or set dataset_dir",
-        )
-    for subject, write in _SAMPLES[slug].items():
-        place = Path(folder) / subject
+        raise _unknown("method", slug, _SAMPLES)
+    if subject and subject not in _SAMPLES[slug]:
+        raise _unknown("subject", subject, _SAMPLES[slug])
+    for name, write in _SAMPLES[slug].items():
+        if subject not in ("", name):
+            continue
+        place = Path(folder) / name
         if replace or not place.is_dir():
             with atomic_folder(place, replace=replace) as staging:
                 write(staging)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    return ConfigError(
+        f"there are no sample data for {name!r}",
+        found=f"{kind} {name!r}",
+        expected=", ".join(known),
+        remedy="name one of these, or set dataset_dir",
+    )
 
 
 def _write_small_64d(folder: Path) -> None:
@@ -83,8 +97,7 @@ def _write_small_64d(folder: Path) -> None:
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     table = GradientTable(bvalues, vectors @ axes.T)
     write_fsl_gradients(folder / "dwi.bval", folder / "dwi.bvec", table, affine)
-    files = {name.name: sha256(name) for name in sorted(folder.iterdir())}
-    write_json(folder / "SOURCE.json", {**_SMALL_64D, "sha256": files})
+    write_sample_record(folder, _SMALL_64D)
 
 
 def _dipy_files(name: str) -> tuple[str, str, str]:
@@ -99,4 +112,5 @@ def _dipy_files(name: str) -> tuple[str, str, str]:
 _SAMPLES = {
     "shd_deconvolution": {"small_64D": _write_small_64d},
     "spherical_diffusion_registration": {"fsaverage5_mirrored": write_mirrored_fsaverage5},
+    "cor2vox_synthesis": {"fsaverage5": write_fsaverage5_cortex, "mni152": write_mni152},
 }

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from monai_cortex.data.atomic import sha256
-from monai_cortex.data.cortical_samples import sample_target, write_fsaverage5, write_mirrored_fsaverage5
+from monai_cortex.data.cortical_samples import (
+    fsaverage5_surfaces,
+    sample_target,
+    write_fsaverage5,
+    write_fsaverage5_cortex,
+    write_mirrored_fsaverage5,
+)
 from monai_cortex.data.cortical_subjects import cortical_subjects, read_cortical_subject
 from monai_cortex.data.freesurfer import read_surface_geometry
 from monai_cortex.data.gifti import read_gifti_surface, read_gifti_values
@@ -110,3 +116,28 @@ def test_without_nilearn(tmp_path, refused, without_package):
     without_package("nilearn")
     refused(ConfigError, lambda: sample_target(tmp_path), "no nilearn", 'pip install "monai_cortex[demo]"')
     assert not list((tmp_path / "target").iterdir())
+
+
+def test_surfaces_share_their_faces_and_nest():
+    pytest.importorskip("nilearn")
+    white, pial = (fsaverage5_surfaces(name) for name in ("white", "pial"))
+    for side in SIDES:
+        assert torch.equal(white[side].faces, pial[side].faces)
+        assert white[side].vertices.shape == (10242, 3)
+        distance = (pial[side].vertices - white[side].vertices).norm(dim=1)
+        assert 2 < distance.mean() < 3
+    assert white["lh"].vertices[:, 0].mean() < 0 < white["rh"].vertices[:, 0].mean()
+
+
+def test_cortex_of_the_sample_is_what_nilearn_ships_in_scanner_axes(tmp_path):
+    pytest.importorskip("nilearn")
+    write_fsaverage5_cortex(tmp_path)
+    for kind in ("white", "pial"):
+        for side, mesh in fsaverage5_surfaces(kind).items():
+            surface = read_surface_geometry(tmp_path / "surf" / f"{side}.{kind}", scanner=True)
+            torch.testing.assert_close(surface.mesh.vertices, mesh.vertices, rtol=0, atol=1e-5)
+            assert torch.equal(surface.mesh.faces, mesh.faces)
+            assert surface.volume_info
+            assert not surface.c_ras.any()
+    record = json.loads((tmp_path / "SOURCE.json").read_text())
+    assert set(record["sha256"]) == {f"surf/{side}.{kind}" for side in SIDES for kind in ("white", "pial")}

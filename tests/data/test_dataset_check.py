@@ -1,6 +1,7 @@
 import pytest
 
 from monai_cortex.data.dataset_check import check_dataset
+from monai_cortex.data.freesurfer import write_surface_geometry
 from monai_cortex.errors import ConfigError, InputFileError
 
 
@@ -22,7 +23,17 @@ def test_subject_of_two_hemispheres_counts_once(tmp_path, freesurfer):
     assert "b-bad" in str(error)
 
 
-@pytest.mark.parametrize("slug", ["shd_deconvolution", "spherical_diffusion_registration"])
+def test_cortical_surfaces_are_counted_by_subject(tmp_path, ball):
+    for name in ("a-good", "b-bad"):
+        for kind in ("white", "pial"):
+            write_surface_geometry(tmp_path / name / "surf" / f"lh.{kind}", *ball)
+    (tmp_path / "b-bad" / "surf" / "lh.pial").unlink()
+    count, (error,) = check_dataset("cor2vox_synthesis", tmp_path)
+    assert count == 2
+    assert "b-bad" in str(error)
+
+
+@pytest.mark.parametrize("slug", ["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis"])
 def test_missing_folder(tmp_path, refused, slug):
     refused(InputFileError, lambda: check_dataset(slug, tmp_path / "missing"), "missing")
 

@@ -100,6 +100,15 @@ def test_dataset_is_written_once(tmp_path, monkeypatch):
     assert len(calls) == 4
 
 
+def test_one_subject_is_a_dataset_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        samples._SAMPLES, SLUG, {name: lambda folder: (folder / "a").touch() for name in ("one", "two")}
+    )
+    folder = sample_dataset(SLUG, tmp_path, subject="two")
+    assert folder == str(tmp_path / "samples" / "two")
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["two"]
+
+
 def test_data_of_a_faster_process_are_kept(tmp_path, monkeypatch):
     def slow(folder):
         (folder / "slow").touch()
@@ -124,6 +133,11 @@ def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
 
 def test_unknown_method(tmp_path, refused):
     refused(ConfigError, lambda: sample_dataset("shd", tmp_path), "shd_deconvolution")
+
+
+def test_unknown_subject(tmp_path, refused):
+    refused(ConfigError, lambda: sample_dataset("cor2vox_synthesis", tmp_path, "mni"), "fsaverage5, mni152", "'mni'")
+    assert not (tmp_path / "samples").exists()
 
 
 @pytest.mark.parametrize("package", ["dipy", "nilearn"])
