@@ -1,7 +1,9 @@
 """Metrics: (prediction, target) to a number that is reported."""
 
+from .cortical_thickness import CorticalThicknessChange, cortical_thickness, cortical_thickness_change
 from .equivariance import equivariance_error
 from .fiber_detection import FiberDetection, FiberDetectionMetric, fiber_detection
+from .image_similarity import ImageSimilarity, ImageSimilarityMetric, image_similarity, tissue_error
 from .label_overlap import LabelOverlap, label_overlap
 from .orientation_difference import orientation_difference
 from .paired_tests import PairedTests, paired_t_tests
@@ -9,3 +11,6 @@ from .reconstruction_residual import ReconstructionResidual, reconstruction_resi
 from .registration_agreement import RegistrationAgreement
 from .sphere_agreement import SphereAgreement, sphere_agreement
 from .streamline_scores import StreamlineScores, streamline_scores
+from .surface_distance import SurfaceDistance, SurfaceDistances, surface_distance
+from .tissue_histogram import TissueHistogram, tissue_histogram
+from .tissue_overlap import TissueOverlap, nearest_tissue, tissue_overlap

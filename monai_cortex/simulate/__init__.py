@@ -1,5 +1,7 @@
 """Simulated data with known truth."""
 
+from .cortical_anatomy import CorticalSurfaces, CorticalVariation, template_cortex, vary_cortex
+from .cortical_image import SimulatedT1, simulate_t1, tissue_fractions
 from .cortical_population import CorticalPopulation, SyntheticCortex
 from .cortical_subject import (
     mean_cortex,
@@ -15,3 +17,5 @@ from .fiber_bundle import FiberBundle, arc, fanning, kissing, straight
 from .fiber_phantom import FiberPhantom, fiber_phantom
 from .fiber_scene import FiberScene, crossing_scene, random_scene, reference_scene
 from .gradient_protocols import PROTOCOLS, gradient_protocol, random_protocol, repulsed_directions
+from .scanner import SCANNERS, Scanner
+from .synthetic_brain import brain_grid, write_synthetic_brain, write_synthetic_brains

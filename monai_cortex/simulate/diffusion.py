@@ -95,7 +95,7 @@ def simulate_scan(
     return rician_noise(signal, tissue.white_signal / snr, generator)
 
 
-def rician_noise(signal: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+def rician_noise(signal: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
     """Magnitude of a signal with Gaussian noise of standard deviation ``sigma`` in both channels.
 
     Reference:

@@ -1,11 +1,19 @@
 """Transforms: one topic a file, the array class and its dictionary class together."""
 
+from .clip_scale_distance import ClipScaleDistance, ClipScaleDistanceD, ClipScaleDistanceDict, ClipScaleDistanced
 from .constrained_deconvolution import (
     ConstrainedDeconvolution,
     ConstrainedDeconvolutionD,
     ConstrainedDeconvolutionDict,
     ConstrainedDeconvolutiond,
 )
+from .cortex_condition import CortexCondition, CortexConditionD, CortexConditionDict, CortexConditiond
+from .cortex_crops import training_crops, validation_crops
+from .cortex_preprocessing import cortex_channels, cortex_preprocessing
+from .crop_to_cortex import CropToCortex, CropToCortexD, CropToCortexDict, CropToCortexd
+from .load_cortex import LoadCortex, LoadCortexD, LoadCortexDict, LoadCortexd
+from .scale_to_brain import ScaleToBrain, ScaleToBrainD, ScaleToBrainDict, ScaleToBraind
+from .cortex_fields import CortexFields, CortexFieldsD, CortexFieldsDict, CortexFieldsd
 from .deconvolution_design import (
     DeconvolutionDesign,
     DeconvolutionDesignD,
@@ -25,6 +33,7 @@ from .linear_deconvolution import (
 )
 from .load_diffusion import LoadDiffusion, LoadDiffusionD, LoadDiffusionDict, LoadDiffusiond
 from .load_hemispheres import LoadHemispheres, LoadHemispheresD, LoadHemispheresDict, LoadHemispheresd
+from .mesh_to_distance import MeshToDistance, MeshToDistanceD, MeshToDistanceDict, MeshToDistanced
 from .normalize_diffusion import (
     NormalizeDiffusion,
     NormalizeDiffusionD,

@@ -24,8 +24,10 @@ from monai_cortex.visualize.report_content import (
     Reproduction,
     Table,
 )
+from monai_cortex.visualize.shape_path import path_figure
 from monai_cortex.visualize.surface_grid import SurfaceColumn, SurfaceMap, surface_grid
 from monai_cortex.visualize.surface_view import SurfaceView, surface_view
+from monai_cortex.visualize.synthesis import SynthesisPicture, synthesis_figure
 from monai_cortex.visualize.training import training_figure
 
 __all__ = [
@@ -45,17 +47,20 @@ __all__ = [
     "SurfaceColumn",
     "SurfaceMap",
     "SurfaceView",
+    "SynthesisPicture",
     "Table",
     "closest_orientation",
     "deconvolution_figure",
     "direction_color",
     "fiber_glyphs",
     "group_figure",
+    "path_figure",
     "png",
     "registration_figure",
     "render_report",
     "surface_grid",
     "surface_view",
+    "synthesis_figure",
     "to_ras",
     "training_figure",
 ]

@@ -1,6 +1,7 @@
 """Networks: what a paper names."""
 
 from .concatenated_unet import ConcatenatedUNet
+from .conditional_unet import ConditionalUNet
 from .harmonic_unet import HarmonicUNet
 from .hemispherical_unet import HemisphericalUNet
 from .spectral_score_net import Score, SpectralScoreNet
