@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from monai_cortex import __version__, plugins
+from monai_cortex.commands.shapes import shapes
 from monai_cortex.errors import ConfigError, CortexError
 
 USAGE, SOME_FAILED, NONE_SUCCEEDED = 2, 3, 4
@@ -61,7 +62,9 @@ def samples(slug: str, folder: Path) -> None:
 
 
 @main.command()
-@click.argument("slug", type=click.Choice(["shd_deconvolution", "spherical_diffusion_registration"]))
+@click.argument(
+    "slug", type=click.Choice(["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis"])
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--subjects", type=_AMOUNT, default=1, show_default=True, help="How many.")
 @click.option(
@@ -71,16 +74,32 @@ def samples(slug: str, folder: Path) -> None:
 @click.option("--seed", type=_SEED, default=0, show_default=True, help="Of the first subject; then the next numbers.")
 @click.option("--population", type=click.Path(exists=True), help="Of cortices: ?h.*mean.sulc, ?h.*std.sulc.")
 @click.option("--vary", is_flag=True, help="Draw diffusivities, and gray matter in some scenes, at random.")
-def simulate(slug: str, folder: Path, subjects: int, seed: int, population: str | None, **scan: Any) -> None:
+@click.option("--scanner", type=click.Choice(["A", "B"]), default="A", show_default=True, help="Look of T1 images.")
+@click.option("--spacing", type=_RATIO, default=1.4, show_default=True, help="Voxel edge of T1 images in mm.")
+def simulate(
+    slug: str,
+    folder: Path,
+    subjects: int,
+    seed: int,
+    population: str | None,
+    scanner: str,
+    spacing: float,
+    **scan: Any,
+) -> None:
     """Simulate subjects with known truth as files that a bundle reads."""
-    from monai_cortex.simulate import simulate_diffusion, write_simulated_diffusion, write_synthetic_cortices
+    from monai_cortex import simulate as simulation
 
     if slug == "spherical_diffusion_registration":
-        write_synthetic_cortices(folder, subjects, seed, population)
+        simulation.write_synthetic_cortices(folder, subjects, seed, population)
+        click.echo(f"{slug}: {subjects} synthetic people in {folder}")
+        return
+    if slug == "cor2vox_synthesis":
+        simulation.write_synthetic_brains(folder, subjects, seed, scanner=scanner, spacing=spacing)
         click.echo(f"{slug}: {subjects} synthetic people in {folder}")
         return
     for number in range(seed, seed + subjects):
-        write_simulated_diffusion(folder / f"phantom-{number:04d}", simulate_diffusion(number, **scan))
+        phantom = simulation.simulate_diffusion(number, **scan)
+        simulation.write_simulated_diffusion(folder / f"phantom-{number:04d}", phantom)
     click.echo(f"{slug}: {subjects} simulated subjects in {folder}")
 
 
@@ -144,6 +163,8 @@ def demo(slug: str, every: bool, output_dir: Path, steps: int | None) -> None:
     for name in DEMONSTRATIONS if every else [slug]:
         DEMONSTRATIONS[name](output_dir / name, steps)
 
+
+main.add_command(shapes)
 
 if __name__ == "__main__":
     main()

@@ -154,3 +154,13 @@ def test_all_shipped_components_load(call):
     lines = [line for line in answer.output.splitlines() if line.startswith("  ")]
     assert len(lines) > 20
     assert all(line.rstrip().endswith(" ".join(line.split()[1:3])) for line in lines), answer.output
+
+
+def test_simulate_writes_brains_around_fsaverage5(call, tmp_path):
+    pytest.importorskip("nilearn")
+    slug = "cor2vox_synthesis"
+    answer = call("simulate", slug, tmp_path / "out", "--seed", 4, "--spacing", 3, "--scanner", "B")
+    assert answer.exit_code == 0, answer.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["synthetic-0004"]
+    assert (tmp_path / "out" / "synthetic-0004" / "mri" / "T1.mgz").is_file()
+    assert call("simulate", slug, tmp_path / "none", "--scanner", "C").exit_code == 2

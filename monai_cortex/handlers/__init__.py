@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .checkpoint import CheckpointWriter, ResumeTraining
+    from .cortex_synthesis_writer import CortexSynthesisWriter
     from .deconvolution_writer import DeconvolutionWriter
     from .heat_annealing import HeatAnnealing
     from .mlflow_run import MLflowRun, ui_line
@@ -28,6 +29,7 @@ for _switch in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
 
 _HOMES = {
     "CheckpointWriter": "checkpoint",
+    "CortexSynthesisWriter": "cortex_synthesis_writer",
     "DeconvolutionWriter": "deconvolution_writer",
     "HeatAnnealing": "heat_annealing",
     "MLflowRun": "mlflow_run",

@@ -13,7 +13,7 @@ LAYERS = [
     {"handlers"},
     {"plugins"},
     {"cohort", "zoo"},
-    {"demo"},
+    {"demo", "commands"},
     {"testing", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
