@@ -28,6 +28,7 @@ from monai_cortex.simulate import (
     simulate_cortex,
     simulate_diffusion,
     write_simulated_diffusion,
+    write_synthetic_brains,
     write_synthetic_cortex,
 )
 
@@ -115,7 +116,34 @@ class CorticalRecipe:
         return {"target_dir": folder.parent / "target", "warp": 0.3, "learning_rate": 0.004, "val_subjects": 8}
 
 
-RECIPES: dict[str, dict[str, Recipe | CorticalRecipe]] = {
+@dataclass(frozen=True)
+class BrainRecipe:
+    """How weights that draw brains from surfaces come about.
+
+    Attributes:
+        subjects: number of synthetic people, two of whom are validated on.
+        spacing: least and largest voxel edge in mm.
+        steps: of the optimizer.
+    """
+
+    subjects: int = 42
+    spacing: tuple[float, float] = (0.95, 1.55)
+    steps: int = 6000
+    overlays: tuple[str, ...] = ()
+
+    def simulate(self, folder: Path) -> None:
+        """Write people around fsaverage5, imaged by scanner A."""
+        for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
+            if not (folder / f"synthetic-{seed:04d}").is_dir():
+                write_synthetic_brains(folder, 1, seed, spacing=self.spacing)
+
+    def options(self, _: Path) -> dict[str, object]:
+        """Words for the client."""
+        return {"learning_rate": 0.004, "ema_momentum": 0.002, "val_subjects": 2, "epochs": 40, "val_interval": 4}
+
+
+RECIPES: dict[str, dict[str, Recipe | CorticalRecipe | BrainRecipe]] = {
+    "cor2vox_synthesis": {"model": BrainRecipe()},
     "spherical_diffusion_registration": {"model": CorticalRecipe()},
     "shd_deconvolution": {
         "model": Recipe((1000.0,), (12, 72), snr=(7.0, 40.0)),
