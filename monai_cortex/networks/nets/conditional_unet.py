@@ -28,7 +28,7 @@ class ConditionalUNet(nn.Module):
         attention_levels: whether there is attention, by level; none by default.
         local_channels: of a path beside the U-Net that sees 3 x 3 x 3 voxels and gives 0 at first; 0 is none. What a
             voxel holds depends on the surfaces through it alone. The U-Net, small enough for a CPU, normalizes by all
-            that is in a window, and takes ten times the steps to find that.
+            that is in a window, and takes far more steps to find that.
         unet_options: further options of :class:`DiffusionModelUNet`; by default 1 ``num_res_blocks`` a level and 2
             ``norm_num_groups``.
 
