@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from ignite.engine import Events
 from mlflow.tracking import MlflowClient
 from monai.bundle import ConfigParser, verify_metadata, verify_net_in_out
 
@@ -116,11 +117,22 @@ def test_equal_seeds_give_equal_weights_bit_by_bit(synthesize, brains, taught, t
         assert all(torch.equal(first[key], state[key]) for key in first) == (seed == 0)
 
 
-def test_training_resumes(synthesize, brains, tmp_path):
-    options = {"dataset_dir": str(brains), "output_dir": str(tmp_path), "track": False} | TINY
-    synthesize("train", **options | {"epochs": 1, "steps": 2}).run()
-    synthesize("train", **options | {"epochs": 2, "steps": 4, "resume": True}).run()
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["trainer"]["iteration"] == 4
+def test_interrupted_training_resumes_with_its_average(synthesize, brains, tmp_path):
+    options = {"dataset_dir": str(brains), "track": False} | TINY | {"epochs": 2, "steps": 4}
+    synthesize("train", output_dir=str(tmp_path / "whole"), **options).run()
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    out = str(tmp_path / "parts")
+    first = synthesize("train", output_dir=out, **options)
+    first.parser.get_parsed_content("train::trainer").add_event_handler(Events.ITERATION_STARTED(once=3), interrupt)
+    with pytest.raises(BaseException):  # noqa: B017, PT011 (the client may wrap it)
+        first.run()
+    assert not (tmp_path / "parts" / "model.pt").exists()
+    synthesize("train", output_dir=out, resume=True, **options).run()
+    whole, parts = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
 @pytest.mark.parametrize("peer", ["bbdm", "ddpm", "regression", "pix2pix"])
