@@ -100,7 +100,7 @@ def mesh_in_voxels(grid: GridMesh) -> tuple[_Floats, _Integers]:
         ValueError: if the mesh is inside out.
     """
     faces, linear = grid.faces, grid.affine[:3, :3]
-    points = np.linalg.solve(linear, grid.vertices.T - grid.affine[:3, 3:]).T
+    points = (grid.vertices - grid.affine[:3, 3]) @ np.linalg.inv(linear).T
     sides = open_sides(faces, len(points))
     if len(sides):
         links = coo_matrix((np.ones(len(sides), bool), sides.T), shape=(len(points), len(points)))
@@ -152,25 +152,31 @@ def open_sides(faces: NDArray[Any], count: int) -> _Integers:
 @njit(cache=True, nogil=True)
 def _open_sides(faces: _Integers, count: int) -> _Integers:
     """Sides by their lower vertex; what is left when those in opposite directions are taken away."""
-    begin = np.zeros(count + 1, np.int64)
+    begin = np.zeros(count + 1, np.int32)
     for f in range(len(faces)):
-        for k in range(3):
-            begin[min(faces[f, k], faces[f, (k + 1) % 3]) + 1] += 1
-    begin = np.cumsum(begin)
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        begin[min(a, b) + 1] += 1
+        begin[min(b, c) + 1] += 1
+        begin[min(c, a) + 1] += 1
+    for v in range(count):
+        begin[v + 1] += begin[v]
     filled = begin[:-1].copy()
-    others, turns = np.empty(3 * len(faces), np.int64), np.zeros(3 * len(faces), np.int64)
+    others, turns = np.empty(3 * len(faces), np.int32), np.zeros(3 * len(faces), np.int32)
     for f in range(len(faces)):
+        u = faces[f, 2]
         for k in range(3):
-            u, v = faces[f, k], faces[f, (k + 1) % 3]
-            place = _place(others, begin[min(u, v)], filled[min(u, v)], max(u, v))
-            filled[min(u, v)] = max(filled[min(u, v)], place + 1)
-            others[place] = max(u, v)
+            v = faces[f, k]
+            low, high = min(u, v), max(u, v)
+            place = _place(others, begin[low], filled[low], high)
+            filled[low] = max(filled[low], place + 1)
+            others[place] = high
             turns[place] += (u < v) - (v < u)
+            u = v
     return _left_over(begin, others, turns)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _place(numbers: _Integers, begin: int, end: int, wanted: int) -> int:
+def _place(numbers: NDArray[Any], begin: int, end: int, wanted: int) -> int:
     """Where a number is in a range, or the range's end."""
     while begin < end and numbers[begin] != wanted:
         begin += 1
@@ -178,7 +184,7 @@ def _place(numbers: _Integers, begin: int, end: int, wanted: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _left_over(begin: _Integers, others: _Integers, turns: _Integers) -> _Integers:
+def _left_over(begin: NDArray[Any], others: NDArray[Any], turns: NDArray[Any]) -> _Integers:
     result = np.empty((np.abs(turns).sum(), 2), np.int64)
     found = 0
     for low in range(len(begin) - 1):

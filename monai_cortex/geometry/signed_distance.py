@@ -14,8 +14,8 @@ from torch import Tensor
 
 from monai_cortex.geometry.grid_columns import Crossings, GridMesh, column_crossings, grid_mesh, mesh_in_voxels
 from monai_cortex.geometry.mesh import Mesh
-from monai_cortex.geometry.narrow_band import Lattice, guess_distances, improve_distances, node_at
-from monai_cortex.geometry.point_triangle import closest_on_triangle, triangle_rows
+from monai_cortex.geometry.narrow_band import block_lattice, lower_in_band, node_at
+from monai_cortex.geometry.point_triangle import closest_on_triangle
 from monai_cortex.geometry.scattered_distance import scattered_distance
 from monai_cortex.geometry.triangle_patches import triangle_patches
 from monai_cortex.geometry.triangle_tree import TriangleTree, nearest_triangle, triangle_tree
@@ -78,7 +78,7 @@ def _cross(grid: GridMesh) -> Crossings:
 def _squared_in_band(grid: GridMesh, band: float, pool: ThreadPoolExecutor) -> _Floats:
     """Squared distances, those beyond the band as its square; slabs of the grid one by one."""
     edge = float(np.linalg.norm(grid.affine[:3, :3], axis=0).mean())
-    patches = pool.submit(lambda: triangle_patches(triangle_rows(grid.vertices, grid.faces), _PATCH * edge)).result()
+    patches = pool.submit(triangle_patches, grid.vertices, grid.faces, _PATCH * edge).result()
     squared = np.empty(grid.shape)
     cuts = np.linspace(0, grid.shape[0], -(-grid.shape[0] // _SLAB) + 1).astype(int)
 
@@ -86,9 +86,7 @@ def _squared_in_band(grid: GridMesh, band: float, pool: ThreadPoolExecutor) -> _
         affine = grid.affine.copy()
         affine[:3, 3] += affine[:3, 0] * first
         squared[first:last] = band * band
-        lattice = Lattice(affine, np.linalg.inv(affine))
-        guess_distances(patches, lattice, squared[first:last])
-        improve_distances(patches, lattice, squared[first:last], band)
+        lower_in_band(patches, block_lattice(affine), squared[first:last], band)
 
     list(pool.map(measure, cuts[:-1], cuts[1:]))
     return squared
@@ -120,9 +118,12 @@ def _take_root(crossings: Crossings, squared: _Floats) -> None:
     shape = squared.shape
     for column in range(shape[0] * shape[1]):
         i, j = column // shape[1], column % shape[1]
-        at, end, turns = crossings.begin[column], crossings.begin[column + 1], 0
-        for k in range(shape[2]):
-            while at < end and crossings.place[at] <= k:
-                turns += crossings.turn[at]
-                at += 1
-            squared[i, j, k] = -np.sqrt(squared[i, j, k]) if turns > 0 else np.sqrt(squared[i, j, k])
+        turns, begin = 0, 0
+        for at in range(crossings.begin[column], crossings.begin[column + 1] + 1):
+            last = at == crossings.begin[column + 1]
+            end = shape[2] if last else min(shape[2], max(begin, int(np.ceil(crossings.place[at]))))
+            sign = -1.0 if turns > 0 else 1.0
+            for k in range(begin, end):
+                squared[i, j, k] = sign * np.sqrt(squared[i, j, k])
+            begin = end
+            turns += 0 if last else crossings.turn[at]
