@@ -12,7 +12,7 @@ from torch import Tensor
 
 from monai_cortex.errors import GeometryError
 
-__all__ = ["ray_crossings", "sample_volume"]
+__all__ = ["ray_crossings", "require_affine", "sample_volume"]
 
 _Floats = NDArray[np.float64]
 _EDGE = 1e-6  # voxels by which rounding may put a point beyond the last voxel center
@@ -74,6 +74,22 @@ def ray_crossings(  # noqa: PLR0913
     )
 
 
+def require_affine(affine: ArrayLike | Tensor) -> _Floats:
+    """An affine, voxel indices to mm, as an array ``(4, 4)``.
+
+    Raises:
+        GeometryError: it does not place an image in space.
+    """
+    matrix = np.asarray(torch.as_tensor(affine).detach().cpu(), np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:  # noqa: PLR2004
+        raise GeometryError(
+            "the affine does not place the image in space",
+            found=matrix.tolist(),
+            expected="an invertible (4, 4) matrix of finite numbers, voxel indices to mm",
+        )
+    return matrix
+
+
 def _rows(points: Tensor) -> _Floats:
     return np.ascontiguousarray(points.detach().cpu().double().as_subclass(Tensor).numpy())
 
@@ -84,16 +100,9 @@ def _grid(volume: Tensor, affine: ArrayLike | Tensor) -> tuple[NDArray[Any], _Fl
         raise GeometryError(
             "an image with one value a voxel is needed", found=f"shape {tuple(volume.shape)}", expected="(I, J, K)"
         )
-    matrix = np.asarray(torch.as_tensor(affine).detach().cpu(), np.float64)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:  # noqa: PLR2004
-        raise GeometryError(
-            "the affine does not place the image in space",
-            found=matrix.tolist(),
-            expected="an invertible (4, 4) matrix of finite numbers, voxel indices to mm",
-        )
     image = volume.detach().cpu().as_subclass(Tensor)
     image = image if image.dtype in (torch.float32, torch.float64) else image.double()
-    return np.ascontiguousarray(image.numpy()), np.asarray(np.linalg.inv(matrix), np.float64)
+    return np.ascontiguousarray(image.numpy()), np.asarray(np.linalg.inv(require_affine(affine)), np.float64)
 
 
 @njit(cache=True, nogil=True)
