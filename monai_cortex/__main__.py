@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from monai_cortex import __version__, plugins
+from monai_cortex.commands.apply import apply
 from monai_cortex.commands.shapes import shapes
 from monai_cortex.errors import ConfigError, CortexError
 
@@ -63,7 +64,10 @@ def samples(slug: str, folder: Path) -> None:
 
 @main.command()
 @click.argument(
-    "slug", type=click.Choice(["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis"])
+    "slug",
+    type=click.Choice(
+        ["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis", "fsdiffreg_cardiac"]
+    ),
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--subjects", type=_AMOUNT, default=1, show_default=True, help="How many.")
@@ -96,6 +100,10 @@ def simulate(
     if slug == "cor2vox_synthesis":
         simulation.write_synthetic_brains(folder, subjects, seed, scanner=scanner, spacing=spacing)
         click.echo(f"{slug}: {subjects} synthetic people in {folder}")
+        return
+    if slug == "fsdiffreg_cardiac":
+        simulation.write_synthetic_hearts(folder, subjects, seed)
+        click.echo(f"{slug}: {subjects} simulated hearts in {folder}")
         return
     for number in range(seed, seed + subjects):
         phantom = simulation.simulate_diffusion(number, **scan)
@@ -164,6 +172,7 @@ def demo(slug: str, every: bool, output_dir: Path, steps: int | None) -> None:
         DEMONSTRATIONS[name](output_dir / name, steps)
 
 
+main.add_command(apply)
 main.add_command(shapes)
 
 if __name__ == "__main__":

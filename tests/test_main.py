@@ -164,3 +164,18 @@ def test_simulate_writes_brains_around_fsaverage5(call, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["synthetic-0004"]
     assert (tmp_path / "out" / "synthetic-0004" / "mri" / "T1.mgz").is_file()
     assert call("simulate", slug, tmp_path / "none", "--scanner", "C").exit_code == 2
+
+
+def test_simulate_writes_hearts_that_pass_the_check(call, tmp_path):
+    slug = "fsdiffreg_cardiac"
+    answer = call("simulate", slug, tmp_path, "--subjects", 1, "--seed", 7)
+    assert answer.exit_code == 0, answer.output
+    names = {path.name for path in (tmp_path / "heart-0007").iterdir()}
+    assert {
+        "fixed.nii.gz",
+        "moving.nii.gz",
+        "fixed_seg.nii.gz",
+        "true_warp.nii.gz",
+        "true_inverse_warp.nii.gz",
+    } <= names
+    assert call("check", slug, tmp_path).exit_code == 0

@@ -2,15 +2,20 @@ from .affine import affine_gap, is_usable, rotation_of
 from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
 from .bundle import bundle_folder, read_metadata
+from .cardiac_labels import CARDIAC_LABELS, read_cardiac_labels
+from .cardiac_pair import CardiacPair, check_cardiac, read_cardiac_pair
+from .cardiac_subjects import cardiac_subjects
 from .cortex_shapes import CortexShapes
 from .cortical_samples import fsaverage5_surfaces, sample_target
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
 from .dataset_check import check_dataset
 from .diffusion import DiffusionScan, check_diffusion, read_diffusion
+from .displacement_file import Displacement, read_displacement, write_displacement
 from .freesurfer import read_morph, read_surface_geometry, write_morph, write_surface_geometry
 from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
 from .gifti_writer import write_gifti_sphere, write_gifti_values
 from .gradients import GradientTable, fsl_vectors, read_fsl_gradients, write_fsl_gradients
+from .itk_transform import write_transform
 from .known_fibers import read_known_fibers
 from .mask import read_mask
 from .memory import memory_limit
@@ -19,8 +24,11 @@ from .mgh_writer import write_mgh
 from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
 from .nifti import read_volume
 from .nifti_writer import write_volume
+from .points_file import PointTable, read_points, write_points
 from .registration_subjects import check_registration, registration_subjects, registration_target, shared_features
 from .response import Response, read_response, write_response
+from .same_grid import require_same_grid
+from .sample_record import write_sample_record
 from .samples import sample_dataset, write_samples
 from .sidecar import write_sidecar
 from .shape_subjects import write_shape_subject
@@ -37,6 +45,7 @@ from .surface_checks import (
     require_same_vertices,
 )
 from .surface_file import SurfaceFile
+from .switch import switched_on
 from .synthesis_subjects import CorticalSurfaces, check_synthesis, read_synthesis_subject, synthesis_subjects
 from .volume_grid import on_grid
 from .voxels import Volume

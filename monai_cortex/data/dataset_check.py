@@ -8,6 +8,8 @@ from typing import Any
 
 from monai_cortex.errors import ConfigError, CortexError
 
+from .cardiac_pair import check_cardiac
+from .cardiac_subjects import cardiac_subjects
 from .diffusion import check_diffusion
 from .registration_subjects import check_registration, registration_subjects
 from .subjects import diffusion_subjects
@@ -45,4 +47,5 @@ _CHECKS: dict[str, tuple[Callable[..., Sequence[Any]], Callable[..., list[Cortex
     "shd_deconvolution": (diffusion_subjects, check_diffusion),
     "spherical_diffusion_registration": (registration_subjects, check_registration),
     "cor2vox_synthesis": (synthesis_subjects, check_synthesis),
+    "fsdiffreg_cardiac": (cardiac_subjects, check_cardiac),
 }

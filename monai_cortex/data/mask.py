@@ -7,15 +7,13 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_cortex.errors import GeometryError, InputFileError
+from monai_cortex.errors import InputFileError
 
-from .affine import affine_gap
 from .nifti import read_volume
+from .same_grid import require_same_grid
 from .voxels import Volume
 
 __all__ = ["read_mask"]
-
-_GRID_GAP = 0.1  # largest distance of corners, in voxels
 
 
 def read_mask(path: str | os.PathLike[str], image: Volume, subject: str = "") -> NDArray[np.bool_]:
@@ -34,7 +32,7 @@ def read_mask(path: str | os.PathLike[str], image: Volume, subject: str = "") ->
         GeometryError: the mask lies on another grid.
     """
     mask = read_volume(path, ndim=3, subject=subject, constant=True)
-    _require_same_grid(mask, image, path, subject)
+    require_same_grid(mask, image, path, subject)
     values = np.unique(mask.values)
     if values[0] < 0 or not set(values[:-1]) <= {0}:
         raise InputFileError(
@@ -55,26 +53,3 @@ def read_mask(path: str | os.PathLike[str], image: Volume, subject: str = "") ->
             remedy="make the mask again, or remove the file to use all voxels with signal",
         )
     return mask.values > 0
-
-
-def _require_same_grid(mask: Volume, image: Volume, path: str | os.PathLike[str], subject: str) -> None:
-    shape = image.values.shape[:3]
-    if mask.values.shape != shape:
-        raise GeometryError(
-            "mask and image differ in shape",
-            file=path,
-            subject=subject,
-            found=f"mask {mask.values.shape}",
-            expected=f"{shape}, the shape of the image",
-            remedy="resample the mask to the image",
-        )
-    gap = affine_gap(image.affine, mask.affine, shape)
-    if gap > _GRID_GAP:
-        raise GeometryError(
-            "mask and image lie on different grids",
-            file=path,
-            subject=subject,
-            found=f"corners up to {gap:.3g} voxels apart",
-            expected=f"the same affine within {_GRID_GAP} voxels",
-            remedy="resample the mask to the image",
-        )

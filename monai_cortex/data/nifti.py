@@ -6,11 +6,13 @@ import os
 import re
 from pathlib import Path
 
+from nibabel.nifti1 import intent_codes
+
 from monai_cortex.errors import InputFileError
 
 from .image_file import inspect_content
 from .memory import memory_limit
-from .nifti_header import read_layout
+from .nifti_header import Layout, read_layout
 from .voxels import Volume, check_values, load_voxels, require_contrast, require_whole
 
 __all__ = ["Volume", "read_volume"]
@@ -27,6 +29,7 @@ def read_volume(
     nonfinite: str = "error",
     prefer: str = "",
     constant: bool = False,
+    intent: str = "",
 ) -> Volume:
     """Read a NIfTI-1 or NIfTI-2 image, single file or pair, compressed or not.
 
@@ -35,12 +38,13 @@ def read_volume(
 
     Args:
         path: ``.nii``, ``.nii.gz``, or either file of a ``.hdr``/``.img`` pair.
-        ndim: 3 or 4, the number of axes needed, a trailing axis of size 1 not counted; None takes both.
+        ndim: the number of axes needed, a trailing axis of size 1 not counted; None takes 3 and 4.
         subject: identifier for messages.
         nonfinite: "error" refuses NaN and infinite voxels, "mask" makes them 0 and logs their number, "keep" leaves
             them to the caller.
         prefer: "sform" or "qform" decides where both are declared and disagree; "" refuses.
         constant: accept an image that has the same value everywhere.
+        intent: NIfTI intent that the header has to declare, such as "vector"; "" takes any.
 
     Returns:
         Voxels as float32 and the affine.
@@ -56,6 +60,8 @@ def read_volume(
     header_path, image_path = _pair(Path(path), subject)
     content = inspect_content(header_path, subject, memory_limit())
     layout = read_layout(content.head, header_path, subject, prefer)
+    if intent:
+        _require_intent(layout, intent, header_path, subject)
     if image_path != header_path:
         content = inspect_content(image_path, subject, memory_limit())
     require_whole(content, layout, image_path, subject)
@@ -83,6 +89,20 @@ def _pair(path: Path, subject: str) -> tuple[Path, Path]:
         return path, path
     names = ("HDR", "IMG") if kind.isupper() else ("hdr", "img")
     return path.with_name(f"{stem}.{names[0]}{zipped}"), path.with_name(f"{stem}.{names[1]}{zipped}")
+
+
+def _require_intent(layout: Layout, intent: str, path: Path, subject: str) -> None:
+    code = intent_codes[intent]
+    if layout.intent != code:
+        known = intent_codes.label[layout.intent] if layout.intent in intent_codes.label else "unknown"
+        raise InputFileError(
+            f"the image is no {intent} image (intent)",
+            file=path,
+            subject=subject,
+            found=f"NIfTI intent {layout.intent} ({known})",
+            expected=f"NIfTI intent {code} ({intent})",
+            remedy="check that files were not mixed up, or export the image with this intent",
+        )
 
 
 def _shape(shape: tuple[int, ...], ndim: int | None, path: object, subject: str) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ class Layout(NamedTuple):
         offset: of the first voxel, bytes.
         slope, intercept: intensity is slope times the number in the file plus intercept.
         affine: voxel indices to RAS+ world coordinates in mm, ``(4, 4)``.
+        intent: NIfTI code of what the numbers are, 0 where nothing is said.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +43,7 @@ class Layout(NamedTuple):
     slope: float
     intercept: float
     affine: NDArray[np.float64]
+    intent: int = 0
 
     @property
     def end(self) -> int:
@@ -179,7 +181,8 @@ def read_layout(head: bytes, file: object, subject: str = "", prefer: str = "") 
     """
     header = _Header(head, file, subject)
     shape = header.shape()
-    return Layout(shape, header.dtype(), header.offset(), *header.scale(), header.affine(shape, prefer))
+    place = header.affine(shape, prefer)
+    return Layout(shape, header.dtype(), header.offset(), *header.scale(), place, int(header.fields["intent_code"]))
 
 
 def _rows(affine: NDArray[np.float64] | None) -> str:

@@ -32,7 +32,7 @@ def write_volume(
 
     Args:
         path: final name, ``.nii`` or ``.nii.gz``.
-        values: voxels, ``(I, J, K)`` or ``(I, J, K, N)``.
+        values: voxels, ``(I, J, K)``, ``(I, J, K, N)``, or vectors ``(I, J, K, 1, N)``.
         affine: voxel indices to RAS+ mm, ``(4, 4)``; declared as sform and, unless it shears, as qform too.
         sidecar: what to say of the image; the file's sha256 is added. None writes no record.
         dtype: of the voxels on disk.

@@ -1,9 +1,14 @@
-"""Sample data that ship inside the project's dependencies, written as the files that bundles read."""
+"""Sample data, written as the files that bundles read: they ship inside the project's dependencies, or are simulated.
+
+A distribution adds sample data of a method as an entry point of the group ``monai_cortex.samples``: its name is that of
+the method, its object maps names of subjects to functions that write one into a folder. So comes what is simulated.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ from .sample_record import write_sample_record
 
 __all__ = ["sample_dataset", "write_samples"]
 
+_GROUP = "monai_cortex.samples"
 _SMALL_64D = {
     "name": "small_64D",
     "source": "dipy.data.get_fnames('small_64D'), shipped inside the dipy package",
@@ -64,17 +70,34 @@ def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = 
     Raises:
         ConfigError: there are no samples for the method, no such subject, or a package that is needed is not installed.
     """
-    if slug not in _SAMPLES:
-        raise _unknown("method", slug, _SAMPLES)
-    if subject and subject not in _SAMPLES[slug]:
-        raise _unknown("subject", subject, _SAMPLES[slug])
-    for name, write in _SAMPLES[slug].items():
+    writers = _writers(slug)
+    if subject and subject not in writers:
+        raise _unknown("subject", subject, writers)
+    for name, write in writers.items():
         if subject not in ("", name):
             continue
         place = Path(folder) / name
         if replace or not place.is_dir():
             with atomic_folder(place, replace=replace) as staging:
                 write(staging)
+
+
+def _writers(slug: str) -> Mapping[str, Callable[[Path], None]]:
+    if slug in _SAMPLES:
+        return _SAMPLES[slug]
+    added = entry_points(group=_GROUP)
+    found = {entry.value: entry for entry in added if entry.name == slug}
+    if not found:
+        raise _unknown("method", slug, sorted({*_SAMPLES, *added.names}))
+    if len(found) > 1:
+        raise ConfigError(
+            f"sample data of {slug!r} are offered twice",
+            found=", ".join(sorted(found)),
+            expected="one distribution that offers them",
+            remedy="uninstall the other",
+        )
+    writers: Mapping[str, Callable[[Path], None]] = next(iter(found.values())).load()
+    return writers
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
@@ -109,7 +132,7 @@ def _dipy_files(name: str) -> tuple[str, str, str]:
     return str(image), str(bval), str(bvec)
 
 
-_SAMPLES = {
+_SAMPLES: dict[str, Mapping[str, Callable[[Path], None]]] = {
     "shd_deconvolution": {"small_64D": _write_small_64d},
     "spherical_diffusion_registration": {"fsaverage5_mirrored": write_mirrored_fsaverage5},
     "cor2vox_synthesis": {"fsaverage5": write_fsaverage5_cortex, "mni152": write_mni152},

@@ -12,14 +12,14 @@ from .atomic import sha256, write_json
 
 __all__ = ["write_sidecar"]
 
-_FORMAT = re.compile(r"\.(nii|gii)(\.gz)?$")
+_FORMAT = re.compile(r"(\.(nii|gii)(\.gz)?|\.h5)$")
 
 
 def write_sidecar(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """Write what is to be said of a file as ``<name>.json`` beside it, with the file's sha256.
 
     Args:
-        path: of the file, complete; the suffixes of NIfTI and GIFTI give way, FreeSurfer's names have none.
+        path: of the file, complete; the suffixes of NIfTI, GIFTI and HDF5 give way, FreeSurfer's names have none.
         record: units, sources, conventions and the like.
 
     Raises:

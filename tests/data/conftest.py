@@ -3,6 +3,7 @@ import builtins
 import gzip
 import pickle
 import zlib
+from pathlib import Path
 
 import nibabel as nib
 import nibabel.freesurfer as nibabel_freesurfer
@@ -193,3 +194,49 @@ def without_package(monkeypatch):
         monkeypatch.setattr(builtins, "__import__", without)
 
     return hide
+
+
+@pytest.fixture(scope="session")
+def heart():
+    """Labels of a heart in short-axis slices (24, 20, 6): myocardium around LV, RV a crescent beside it."""
+    i, j = np.meshgrid(np.arange(24), np.arange(20), indexing="ij")
+    left, right = np.hypot(i - 14.0, j - 10.0), np.hypot((i - 7.0) / 1.2, j - 10.0)
+    slices = np.where(left < 3.6, 3, np.where(left < 6, 2, np.where(right < 5, 1, 0)))
+    labels = np.repeat(slices[..., None], 6, 2).astype(np.uint8)
+    labels[..., [0, -1]] = 0
+    return labels
+
+
+@pytest.fixture
+def heart_pair(nifti, heart):
+    """Write a pair as <name>/fixed.nii.gz and so on, labels too, moving a bit larger; `replace` gives other voxels."""
+
+    def write(name="sub-1", names=("fixed", "moving", "fixed_seg", "moving_seg"), replace=(), **fields):
+        noise = np.random.default_rng(0).normal(0, 5, (2, *heart.shape))
+        labels = np.roll(heart, 1, 0), heart
+        kinds = ("fixed", "moving")
+        voxels = {
+            kind: (100.0 * label + noise[k]).astype(np.float32)
+            for k, (kind, label) in enumerate(zip(kinds, labels, strict=True))
+        }
+        voxels |= {f"{kind}_seg": label for kind, label in zip(kinds, labels, strict=True)}
+        voxels |= dict(replace)
+        for key, file in zip(voxels, names, strict=True):
+            path = nifti(f"{name}/{file}.nii.gz", voxels[key], **fields)
+        return path.parent
+
+    return write
+
+
+@pytest.fixture
+def patient(heart_pair):
+    """Write a patient of ACDC, ED (the moving image of the pair) as frame 1, ES as frame 12."""
+
+    def write(name="patient001", info="ED: 1\nES: 12\nGroup: DCM\n", **more):
+        base = Path(name).name
+        names = [f"{base}_frame{number}" for number in ("12", "01", "12_gt", "01_gt")]
+        place = heart_pair(name, names, **more)
+        (place / "Info.cfg").write_text(info)
+        return place
+
+    return write

@@ -33,7 +33,9 @@ def test_cortical_surfaces_are_counted_by_subject(tmp_path, ball):
     assert "b-bad" in str(error)
 
 
-@pytest.mark.parametrize("slug", ["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis"])
+@pytest.mark.parametrize(
+    "slug", ["shd_deconvolution", "spherical_diffusion_registration", "cor2vox_synthesis", "fsdiffreg_cardiac"]
+)
 def test_missing_folder(tmp_path, refused, slug):
     refused(InputFileError, lambda: check_dataset(slug, tmp_path / "missing"), "missing")
 

@@ -1,4 +1,8 @@
 import json
+import re
+from configparser import ConfigParser
+from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,3 +151,35 @@ def test_without_the_package_that_ships_them(tmp_path, refused, without_package,
     words = (f"no {package}", 'pip install "monai_cortex[demo]"')
     refused(ConfigError, lambda: sample_dataset(slug, tmp_path), *words)
     assert not list((tmp_path / "samples").iterdir())
+
+
+def offer(folder, name, value):
+    """A distribution whose sample data are those of an entry point."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[monai_cortex.samples]\ntheir_method = {value}\n")
+
+
+def test_distributions_add_samples(tmp_path, monkeypatch, refused):
+    module = "from pathlib import Path\nSAMPLES = {'one': lambda folder: (folder / 'a').touch()}\n"
+    (tmp_path / "their_samples.py").write_text(module)
+    offer(tmp_path, "theirs", "their_samples:SAMPLES")
+    monkeypatch.syspath_prepend(tmp_path)
+    dataset = sample_dataset("their_method", tmp_path / "out")
+    assert dataset == str(tmp_path / "out" / "samples")
+    assert (tmp_path / "out" / "samples" / "one" / "a").is_file()
+    refused(ConfigError, lambda: sample_dataset("their_method", tmp_path, "two"), "one", "'two'")
+    refused(ConfigError, lambda: sample_dataset("their_methods", tmp_path), "their_method", SLUG)
+    offer(tmp_path, "others", "other_samples:SAMPLES")
+    refused(ConfigError, lambda: sample_dataset("their_method", tmp_path), "their_samples:SAMPLES", "offered twice")
+
+
+def test_samples_that_the_package_itself_adds_are_there():
+    parser = ConfigParser()
+    parser.read(Path(__file__).parents[2] / "setup.cfg")
+    lines = parser["options.entry_points"]["monai_cortex.samples"].strip().splitlines()
+    added = dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)
+    assert set(added) == {"fsdiffreg_cardiac"}
+    for value in added.values():
+        assert EntryPoint("name", value, "group").load()

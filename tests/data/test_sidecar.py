@@ -11,6 +11,7 @@ from monai_cortex.data import write_sidecar
     [
         ("a.nii.gz", "a.json"),
         ("a.nii", "a.json"),
+        ("transform.h5", "transform.json"),
         ("lh.sphere.mcx.reg.surf.gii", "lh.sphere.mcx.reg.surf.json"),
         ("lh.sphere.mcx.reg", "lh.sphere.mcx.reg.json"),
         ("lh.mcx.mean.inflated.H", "lh.mcx.mean.inflated.H.json"),
