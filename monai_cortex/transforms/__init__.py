@@ -1,5 +1,6 @@
 """Transforms: one topic a file, the array class and its dictionary class together."""
 
+from .cardiac_preprocessing import cardiac_preprocessing
 from .clip_scale_distance import ClipScaleDistance, ClipScaleDistanceD, ClipScaleDistanceDict, ClipScaleDistanced
 from .constrained_deconvolution import (
     ConstrainedDeconvolution,
@@ -11,6 +12,7 @@ from .cortex_condition import CortexCondition, CortexConditionD, CortexCondition
 from .cortex_crops import training_crops, validation_crops
 from .cortex_preprocessing import cortex_channels, cortex_preprocessing
 from .crop_to_cortex import CropToCortex, CropToCortexD, CropToCortexDict, CropToCortexd
+from .load_cardiac_pair import LoadCardiacPair, LoadCardiacPairD, LoadCardiacPairDict, LoadCardiacPaird
 from .load_cortex import LoadCortex, LoadCortexD, LoadCortexDict, LoadCortexd
 from .scale_to_brain import ScaleToBrain, ScaleToBrainD, ScaleToBrainDict, ScaleToBraind
 from .cortex_fields import CortexFields, CortexFieldsD, CortexFieldsDict, CortexFieldsd
@@ -42,9 +44,20 @@ from .normalize_diffusion import (
     Normalized,
 )
 from .normalize_surface import NormalizeSurface, NormalizeSurfaceD, NormalizeSurfaceDict, NormalizeSurfaced
+from .rand_crop_heart import RandCropHeart, RandCropHeartD, RandCropHeartDict, RandCropHeartd
+from .rand_flip_plane import RandFlipPlane, RandFlipPlaneD, RandFlipPlaneDict, RandFlipPlaned
 from .rand_rotate_sphere import RandRotateSphere, RandRotateSphereD, RandRotateSphereDict, RandRotateSphered
+from .rand_swap_pair import RandSwapPair, RandSwapPairD, RandSwapPairDict, RandSwapPaird
 from .rand_warp_sphere import RandWarpSphere, RandWarpSphereD, RandWarpSphereDict, RandWarpSphered
 from .registration_augmentation import registration_augmentation
+from .registration_pair_augmentation import cardiac_training_items, registration_pair_augmentation
+from .registration_grid import RegistrationGrid, RegistrationGridD, RegistrationGridDict, RegistrationGridd
+from .scale_valid_intensity import (
+    ScaleValidIntensity,
+    ScaleValidIntensityD,
+    ScaleValidIntensityDict,
+    ScaleValidIntensityd,
+)
 from .shell_harmonics import ShellHarmonics, ShellHarmonicsD, ShellHarmonicsDict, ShellHarmonicsd
 from .spherical_resample import SphericalResample, SphericalResampleD, SphericalResampleDict, SphericalResampled
 from .tissue_responses import TissueResponses, TissueResponsesD, TissueResponsesDict, TissueResponsesd
