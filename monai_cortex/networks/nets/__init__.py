@@ -2,6 +2,7 @@
 
 from .concatenated_unet import ConcatenatedUNet
 from .conditional_unet import ConditionalUNet
+from .fsdiffreg_net import FSDiffRegNet, fsdiffreg_net
 from .harmonic_unet import HarmonicUNet
 from .hemispherical_unet import HemisphericalUNet
 from .spectral_score_net import Score, SpectralScoreNet
