@@ -5,9 +5,13 @@ from .bridge import BridgeInferer, BridgePrepareBatch
 from .cortex_synthesis import CortexSynthesizer, SyntheticBrain
 from .deconvolution import prepare_deconvolution_batch
 from .direct_synthesis import DirectInferer, DirectPrepareBatch
+from .displacement_refinement import FROM_NETWORK, FROM_ZERO, RefinementLevel, RefinementOptions, refine
 from .draw_image import DrawImage
 from .feature_sign import opposite_agreement
+from .field_of_images import FieldOfImages
 from .heat_reversal import reverse_heat
+from .image_pair_batch import ImagePairBatch
+from .image_registration import ImageRegistrar, ImageRegistration
 from .image_translation import ImageTranslationTrainer, PatchScores
 from .noise_diffusion import NoiseDiffusionInferer, NoiseDiffusionPrepareBatch
 from .registration_batch import RegistrationBatch

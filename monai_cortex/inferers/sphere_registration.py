@@ -12,7 +12,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from monai_cortex.data import CorticalHemisphere
+from monai_cortex.data import CorticalHemisphere, switched_on
 from monai_cortex.geometry.sphere import arc_angle
 from monai_cortex.geometry.sphere_map import SphereMap
 from monai_cortex.geometry.sphere_registration import SphereRegistration
@@ -125,7 +125,9 @@ class SphereRegistrar:
         **options: Any,
     ) -> None:
         self.targets, self.features, self.options = dict(targets), tuple(features), options
-        self.use_network, self.compare = use_network, compare
+        if "refine" in options:
+            self.options["refine"] = switched_on(options["refine"], "refine")
+        self.use_network, self.compare = use_network, switched_on(compare, "compare")
 
     def __call__(self, engine: Engine, batch: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Register all subjects of a batch with the engine's network."""

@@ -218,3 +218,10 @@ def test_comparison_adds_registrations_without_the_network(folder):
 def test_engine_s_network_and_options_reach_the_registration(folder):
     (found,) = evaluate(folder[0], network_of(size=0.3), refine=False, draws=2)
     assert all(one.uncertainty.max() > 1e-4 for one in found["registrations"].values())
+
+
+def test_words_of_a_command_line_switch_refinement_and_comparison():
+    registrar = SphereRegistrar({}, compare="false", refine="No")
+    assert registrar.compare is False
+    assert registrar.options["refine"] is False
+    assert SphereRegistrar({}, compare="true").compare is True
