@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from .checkpoint import CheckpointWriter, ResumeTraining
     from .cortex_synthesis_writer import CortexSynthesisWriter
     from .deconvolution_writer import DeconvolutionWriter
+    from .gradient_clipping import GradientClipping
     from .heat_annealing import HeatAnnealing
+    from .image_registration_writer import ImageRegistrationWriter
     from .mlflow_run import MLflowRun, ui_line
     from .nonfinite import StopOnNonFinite
     from .error_messages import plain_errors
+    from .registered_pair import RegisteredPair
     from .registration_group import RegistrationGroup
     from .registration_writer import SphereRegistrationWriter
     from .run_report import ReportSection, RunReport
@@ -31,8 +34,11 @@ _HOMES = {
     "CheckpointWriter": "checkpoint",
     "CortexSynthesisWriter": "cortex_synthesis_writer",
     "DeconvolutionWriter": "deconvolution_writer",
+    "GradientClipping": "gradient_clipping",
     "HeatAnnealing": "heat_annealing",
+    "ImageRegistrationWriter": "image_registration_writer",
     "MLflowRun": "mlflow_run",
+    "RegisteredPair": "registered_pair",
     "RegistrationGroup": "registration_group",
     "ReportSection": "run_report",
     "ResumeTraining": "checkpoint",

@@ -13,7 +13,7 @@ from ignite.engine import Engine, Events
 from monai.utils import get_seed
 from torch import nn
 
-from monai_cortex.data import clear_partials
+from monai_cortex.data import clear_partials, switched_on
 from monai_cortex.errors import CheckpointError, CortexError, TrainingError
 from monai_cortex.handlers.checkpoint_file import plain_state, read_checkpoint, write_checkpoint
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
@@ -124,7 +124,7 @@ class ResumeTraining:
 
     def __init__(self, output_dir: str | Path, load: Mapping[str, Any], enabled: bool = True) -> None:
         self.path = _checkpoint(output_dir)
-        self.load, self.enabled = dict(load), enabled
+        self.load, self.enabled = dict(load), switched_on(enabled, "resume")
 
     def attach(self, engine: Engine) -> None:
         """Restore when the engine starts."""

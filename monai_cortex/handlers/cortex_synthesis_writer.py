@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from monai_cortex import __version__
-from monai_cortex.data import on_grid, write_volume
+from monai_cortex.data import on_grid, switched_on, write_volume
 from monai_cortex.geometry.cortex import nesting_violations
 from monai_cortex.handlers.subject_writer import SubjectWriter
 from monai_cortex.inferers import SyntheticBrain, atrophy_response, image_errors, surface_errors
@@ -42,7 +42,7 @@ class CortexSynthesisWriter(SubjectWriter):
 
     def __init__(self, output_dir: str, measure: bool = True) -> None:
         super().__init__(output_dir)
-        self.measure = measure
+        self.measure = switched_on(measure, "measure")
 
     def write(self, item: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Write ``synth_T1w``, ``synth_std``, ``white_sdf``, ``pial_sdf``, ``atrophy-*`` and ``qc.png``."""

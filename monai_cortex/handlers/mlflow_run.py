@@ -23,6 +23,7 @@ from mlflow.telemetry import set_telemetry_client
 from monai.engines import Evaluator
 from monai.handlers import MLFlowHandler
 
+from monai_cortex.data import switched_on
 from monai_cortex.errors import ConfigError
 from monai_cortex.handlers.engine_output import losses, scalars
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
@@ -95,7 +96,8 @@ class MLflowRun(MLFlowHandler):
         self.output_dir, self.bundle_root = Path(output_dir).absolute(), Path(bundle_root)
         self.uri = _store(tracking_uri) or _database(self.output_dir)
         self.experiment_name, self.run_prefix = experiment, run_prefix
-        self.config, self.tags, self.enabled, self.log_every = config, tags, enabled, log_every
+        self.config, self.tags, self.log_every = config, tags, log_every
+        self.enabled = switched_on(enabled, "track")
         self.cur_run: Any = None
         self.experiment: Any = None
         self._key = (str(self.output_dir), self.uri, experiment)

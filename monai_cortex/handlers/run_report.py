@@ -35,7 +35,15 @@ from monai_cortex.visualize import (
 __all__ = ["ReportSection", "RunReport"]
 
 _PICTURES = 12  # subjects shown; all are in the tables
-_UNITS = {"_s_per_mm2": "s/mm\u00b2", "_percent": "%", "_degree": "degree", "_mm": "mm", "_s": "s"}
+_UNITS = {
+    "_s_per_mm2": "s/mm\u00b2",
+    "_percent": "%",
+    "_degree": "degree",
+    "_mm": "mm",
+    "_ml": "ml",
+    "_voxels": "voxels",
+    "_s": "s",
+}
 
 
 class ReportSection(Protocol):

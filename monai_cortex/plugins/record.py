@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from importlib import import_module
@@ -12,7 +13,7 @@ from monai_cortex.errors import PluginError
 __all__ = ["API_VERSION", "KINDS", "Method", "Plugin"]
 
 API_VERSION = 1
-KINDS = ("methods", "networks", "schedulers", "transforms", "losses", "metrics", "inferers", "handlers")
+KINDS = ("methods", "networks", "schedulers", "transforms", "losses", "metrics", "inferers", "handlers", "samples")
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,6 @@ def _unfit(kind: str, component: object) -> str:
     """Complaint if the component is not what its kind promises."""
     if kind == "methods":
         return "" if isinstance(component, Method) else f"not a Method but a {type(component).__name__}"
+    if kind == "samples":
+        return "" if isinstance(component, Mapping) else f"not a mapping but a {type(component).__name__}"
     return "" if callable(component) else f"neither a class nor a function but a {type(component).__name__}"

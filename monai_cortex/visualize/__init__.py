@@ -5,6 +5,8 @@ from __future__ import annotations
 from monai_cortex.visualize.canvas import png
 from monai_cortex.visualize.deconvolution import DeconvolutionResult, deconvolution_figure
 from monai_cortex.visualize.fibers import Crop, direction_color, fiber_glyphs
+from monai_cortex.visualize.image_pair_view import PairView, edge_letters, pair_views
+from monai_cortex.visualize.image_registration import ImageRegistrationPicture, image_registration_figure
 from monai_cortex.visualize.orientation import Orientation, closest_orientation, to_ras
 from monai_cortex.visualize.registration import (
     GroupPicture,
@@ -28,6 +30,7 @@ from monai_cortex.visualize.shape_path import path_figure
 from monai_cortex.visualize.surface_grid import SurfaceColumn, SurfaceMap, surface_grid
 from monai_cortex.visualize.surface_view import SurfaceView, surface_view
 from monai_cortex.visualize.synthesis import SynthesisPicture, synthesis_figure
+from monai_cortex.visualize.trade_off import trade_off_figure
 from monai_cortex.visualize.training import training_figure
 
 __all__ = [
@@ -39,7 +42,9 @@ __all__ = [
     "Facts",
     "Failure",
     "GroupPicture",
+    "ImageRegistrationPicture",
     "Orientation",
+    "PairView",
     "Picture",
     "RegistrationPicture",
     "Report",
@@ -52,8 +57,11 @@ __all__ = [
     "closest_orientation",
     "deconvolution_figure",
     "direction_color",
+    "edge_letters",
     "fiber_glyphs",
     "group_figure",
+    "image_registration_figure",
+    "pair_views",
     "path_figure",
     "png",
     "registration_figure",
@@ -62,5 +70,6 @@ __all__ = [
     "surface_view",
     "synthesis_figure",
     "to_ras",
+    "trade_off_figure",
     "training_figure",
 ]

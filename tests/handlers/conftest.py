@@ -238,3 +238,46 @@ def registered_item():
         }
 
     return build
+
+
+@pytest.fixture
+def shifted_heart():
+    """A heart of balls on an oblique grid of thick slices, whose moving image lies two voxels further along i."""
+    import math
+
+    import torch
+    from monai.data import MetaTensor
+    from monai.transforms import Compose
+
+    from monai_cortex.inferers import ImageRegistration
+    from monai_cortex.transforms import cardiac_preprocessing
+
+    turn = torch.linalg.matrix_exp(torch.tensor([[0, 0.3, -0.2], [-0.3, 0, 0.4], [0.2, -0.4, 0]]).double())
+    affine = torch.eye(4).double()
+    affine[:3, :3] = turn @ torch.diag(torch.tensor([2.0, 2.0, 8.0]).double())
+    shape = (40, 32, 8)
+    index = torch.stack(torch.meshgrid(*map(torch.arange, shape), indexing="ij"), -1).double()
+    place = index * torch.tensor([2.0, 2.0, 8.0])
+
+    def ball(center, radius):
+        return (place - torch.tensor(center).double()).norm(dim=-1) < radius
+
+    label = torch.zeros(shape, dtype=torch.int16)
+    label[ball([48.0, 30, 28], 14)] = 1
+    label[ball([34.0, 30, 28], 17)] = 2
+    label[ball([34.0, 30, 28], 10)] = 3
+    image = torch.tensor([20.0, 180, 80, 200])[label.long()] + 10 * torch.sin(index.sum(-1) / 5).float()
+    volumes = {
+        "fixed_full": image,
+        "moving_full": image.roll(2, 0),
+        "fixed_full_label": label,
+        "moving_full_label": label.roll(2, 0),
+    }
+    item = {name: MetaTensor(values[None], affine=affine) for name, values in volumes.items()}
+    item |= {"subject": "sub-1", "direction": "ed2es", "sources": ["sub-1/fixed.nii.gz", "sub-1/moving.nii.gz"]}
+    item = Compose(cardiac_preprocessing(spacing=(2, 2, 4), roi=None).transforms[1:3])(item)
+    ddf = torch.zeros(3, *item["fixed_image"].shape[1:])
+    ddf[0] = 2
+    item["true_displacement"] = ddf.clone()
+    item["registration"] = ImageRegistration(ddf, -ddf, 0 * ddf, torch.rand(ddf[:1].shape), 1.5, math.e)
+    return item

@@ -281,3 +281,14 @@ def test_plain_engines_resume_too(tmp_path):
     engine.add_event_handler(Events.EPOCH_STARTED, lambda: epochs.append(engine.state.epoch))
     engine.run([1, 2], max_epochs=4)
     assert epochs == [3, 4]
+
+
+def test_words_of_a_command_line_switch_resuming(training, tmp_path):
+    """There is nothing to resume from, which only matters where it is asked for."""
+    run = training()
+    ResumeTraining(tmp_path, run.save, enabled="false").attach(run.trainer)
+    run.trainer.run()
+    again = training()
+    ResumeTraining(tmp_path, again.save, enabled="True").attach(again.trainer)
+    with pytest.raises(CheckpointError):
+        again.trainer.run()

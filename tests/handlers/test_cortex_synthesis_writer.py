@@ -138,3 +138,8 @@ def test_person_without_an_image_gets_a_grid_of_its_own(synthetic_people, tmp_pa
     assert image.shape == tuple(item["full_shape"])
     np.testing.assert_allclose(image.affine, np.asarray(item["full_affine"]), atol=1e-4)
     assert not any("ssim" in name for name in metrics)
+
+
+@pytest.mark.parametrize(("word", "expected"), [("false", False), ("True", True)])
+def test_words_of_a_command_line_switch_measuring(word, expected):
+    assert CortexSynthesisWriter("unused", measure=word).measure is expected

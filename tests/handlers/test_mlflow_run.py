@@ -302,9 +302,11 @@ def test_many_parameters_and_odd_values(out, runs, history):
     assert math.isnan(history(record, "train/loss")[0][1])
 
 
-def test_disabled_does_nothing(training, tmp_path):
+@pytest.mark.parametrize("enabled", [False, "false", "NO", "0", "None"])
+def test_disabled_does_nothing(training, tmp_path, enabled):
+    """Also by a word, as a command line passes it."""
     run = training()
-    MLflowRun(tmp_path / "new", enabled=False).attach(run.trainer)
+    MLflowRun(tmp_path / "new", enabled=enabled).attach(run.trainer)
     run.trainer.run()
     assert not (tmp_path / "new").exists()
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"testing", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-ONLY_IN = {"nibabel": "data", "itk": "data", "mlflow": "handlers", "matplotlib": "visualize"}
+ONLY_IN = {"nibabel": "data", "itk": "data", "h5py": "data", "mlflow": "handlers", "matplotlib": "visualize"}
 LOADERS = {"__import__", "import_module", "optional_import"}
 
 

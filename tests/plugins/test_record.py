@@ -67,6 +67,12 @@ def test_the_same_api_version_is_welcome(plugin):
     assert plugin("same_api:Net").load().__name__ == "Net"
 
 
+def test_samples_must_be_a_mapping(plugin):
+    assert plugin("good_one:Net", kind="samples").checked().reason == "not a mapping but a type"
+    shipped = "monai_cortex.simulate.synthetic_heart:CARDIAC_SAMPLES"
+    assert list(plugin(shipped, kind="samples").load()) == ["simulated"]
+
+
 def test_a_method_must_be_a_method(plugin):
     assert plugin("good_one:Net", kind="methods").checked().reason == "not a Method but a type"
     shipped = plugin("monai_cortex.plugins.shd_deconvolution:method", kind="methods")
