@@ -88,7 +88,8 @@ def _record(method: str, name: str, case: Case, conditions: tuple[int, int, str]
 def _process(method: str, name: str, task: str, conditions: tuple[int, int, str]) -> dict[str, Any]:
     """Run one task on its own: threads are counted from the start, and no case inherits the memory of another."""
     repeats, threads, device = map(str, conditions)
-    path = os.pathsep.join([str(TOOLS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Other programs are run the same way for time and for evidence.
+    path = os.pathsep.join([str(TOOLS), str(TOOLS / "evidence"), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, **dict.fromkeys(_THREADS, threads), "PYTHONPATH": path}
     if task != "time":
         environment.update(MALLOC)

@@ -30,6 +30,7 @@ from monai_cortex.simulate import (
     write_simulated_diffusion,
     write_synthetic_brains,
     write_synthetic_cortex,
+    write_synthetic_heart,
 )
 
 __all__ = ["main"]
@@ -142,8 +143,34 @@ class BrainRecipe:
         return {"learning_rate": 0.004, "ema_momentum": 0.002, "val_subjects": 2, "epochs": 40, "val_interval": 4}
 
 
-RECIPES: dict[str, dict[str, Recipe | CorticalRecipe | BrainRecipe]] = {
+@dataclass(frozen=True)
+class HeartRecipe:
+    """How weights for the registration of hearts come about.
+
+    Attributes:
+        subjects: number of simulated hearts, four of which are validated on.
+        steps: of the optimizer.
+    """
+
+    subjects: int = 128
+    steps: int = 3600
+    overlays: tuple[str, ...] = ("simulated.json",)
+
+    def simulate(self, folder: Path) -> None:
+        """Write hearts of all groups."""
+        for seed in tqdm(range(FIRST_SEED, FIRST_SEED + self.subjects), desc="simulating", disable=None):
+            if not (folder / f"heart-{seed:04d}").is_dir():
+                write_synthetic_heart(folder / f"heart-{seed:04d}", seed)
+
+    def options(self, _: Path) -> dict[str, object]:
+        """Words for the client."""
+        half = {"half_precision": True}
+        return {"epochs": 36, "val_interval": 6, "val_subjects": 4, "patch": [80, 80], "network_options": half}
+
+
+RECIPES: dict[str, dict[str, Recipe | CorticalRecipe | BrainRecipe | HeartRecipe]] = {
     "cor2vox_synthesis": {"model": BrainRecipe()},
+    "fsdiffreg_cardiac": {"model": HeartRecipe()},
     "spherical_diffusion_registration": {"model": CorticalRecipe()},
     "shd_deconvolution": {
         "model": Recipe((1000.0,), (12, 72), snr=(7.0, 40.0)),

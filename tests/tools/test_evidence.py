@@ -23,7 +23,9 @@ def rows(text):
     return [line for line in lines if any(cell.strip()[:1].isdigit() for cell in line.split("|")[2:])]
 
 
-@pytest.mark.parametrize("slug", ["cor2vox_synthesis", "shd_deconvolution", "spherical_diffusion_registration"])
+@pytest.mark.parametrize(
+    "slug", ["cor2vox_synthesis", "fsdiffreg_cardiac", "shd_deconvolution", "spherical_diffusion_registration"]
+)
 def test_every_measured_row_of_the_bundle_stands_in_the_evidence(slug):
     text = (ROOT / "bundles" / slug / "docs" / "README.md").read_text()
     evidence = "\n".join(path.read_text() for path in EVIDENCE.glob(f"{slug}_*.md"))

@@ -6,17 +6,15 @@ from coefficients of degree 8; RUMBA-SD has samples on a sphere instead, and dip
 
 from __future__ import annotations
 
-import math
 import subprocess
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from monai.transforms import Compose
-from scipy import stats
 from torch import Tensor
 
 from monai_cortex.data import diffusion_subjects, read_volume
@@ -32,7 +30,6 @@ from monai_cortex.transforms import (
 __all__ = [
     "FODS",
     "PEERS",
-    "mean_interval",
     "peer_peaks",
     "read_map",
     "score",
@@ -75,14 +72,6 @@ def score_subject(folder: Path, wmfod: Path, numbers: Sequence[str]) -> dict[str
 def peer_peaks(name: str, folder: Path, mask: Tensor) -> Tensor:
     """Peaks in the voxels of a mask ``(I, J, K)`` by one of PEERS, ``(voxels, 10, 3)`` in world axes."""
     return peaks_of(FODS[name](folder), mask) if name in FODS else rumba_tv(folder, mask)
-
-
-def mean_interval(rows: Iterable[Mapping[str, float]], number: str) -> tuple[float, float]:
-    """Mean of a number over rows and half of its 95 % confidence interval (t distribution)."""
-    values = torch.tensor([row[number] for row in rows], dtype=torch.float64)
-    if len(values) < 2:  # noqa: PLR2004
-        return float(values.mean()), math.nan
-    return float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
 
 
 def dipy_csd(folder: Path) -> Tensor:

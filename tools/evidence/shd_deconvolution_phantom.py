@@ -18,9 +18,10 @@ from typing import Any
 
 import click
 import torch
-from deconvolution_peers import mean_interval, peer_peaks, score, score_subject, true_fibers
+from deconvolution_peers import peer_peaks, score, score_subject, true_fibers
 from evidence_page import write_evidence
 from scipy import stats
+from subject_statistics import mean_interval
 from tqdm import tqdm
 
 from monai_cortex.data import sha256, write_json

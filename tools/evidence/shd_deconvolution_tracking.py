@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 import torch
-from deconvolution_peers import FODS, mean_interval, read_map
+from deconvolution_peers import FODS, read_map
 from evidence_page import write_evidence
+from subject_statistics import mean_interval
 from tqdm import tqdm
 
 from monai_cortex.data import read_volume

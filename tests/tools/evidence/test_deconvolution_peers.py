@@ -50,12 +50,3 @@ def test_peers_find_a_clear_crossing(peers, folder, name):
     found = peers.score(peers.peer_peaks(name, folder, mask), fibers, NUMBERS)
     assert found["f1"] > 0.85
     assert found["angular_error"] < 10
-
-
-def test_interval_is_students(peers):
-    """Three values 1, 2, 3: standard error 1 / sqrt(3), quantile 4.3027 of two degrees of freedom."""
-    rows = [{"f1": value} for value in (1.0, 2.0, 3.0)]
-    mean, half = peers.mean_interval(rows, "f1")
-    assert mean == 2
-    assert half == pytest.approx(4.302653 / 3**0.5)
-    assert math.isnan(peers.mean_interval(rows[:1], "f1")[1])

@@ -66,7 +66,7 @@ def _distance(splits: int, band_only: bool, device: torch.device) -> Pair:  # no
 CASES = {
     f"{name}_{where}": Case(
         f"{faces} triangles, {_SIZE}^3, band {_BAND:.0f} mm",
-        "patches of triangles with bounds",
+        "blocks of eight nodes, patches of triangles",
         f"libigl pseudonormal, {'nodes of the band' if where == 'band' else 'all nodes'}",
         partial(_distance, splits, where == "band"),
         1 / 5 if where == "band" else 1 / 40,

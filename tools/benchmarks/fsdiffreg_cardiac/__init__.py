@@ -1,0 +1,1 @@
+"""Cases of heart registration: presets of the network, and whole registrations."""
