@@ -1,4 +1,5 @@
 # make demo: set up .venv and run the main job on real data.  make test: set up and pass the tests.
+# make test-faults: the whole suite of faults, whose quick part is in make test.
 # Both work on a fresh machine with Python 3.10 or newer; only setting up needs the package index.
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,13 +10,16 @@ WORKERS ?= 2
 
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-faults lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m monai_cortex demo --output-dir $(OUT)
 
 test: $(VENV)/ready lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+test-faults: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --whole tests/faults
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

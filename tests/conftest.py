@@ -2,6 +2,10 @@ import pytest
 import torch
 
 
+def pytest_addoption(parser):
+    parser.addoption("--whole", action="store_true", help="Repeat random faults as often as the promises say.")
+
+
 @pytest.fixture
 def double_precision():
     """Modules are built in float64, their operators too."""

@@ -3,13 +3,13 @@ from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
 from .bundle import bundle_folder, read_metadata
 from .cardiac_labels import CARDIAC_LABELS, read_cardiac_labels
-from .cardiac_pair import CardiacPair, check_cardiac, read_cardiac_pair
+from .cardiac_pair import CardiacPair, read_cardiac_pair
 from .cardiac_subjects import cardiac_subjects
 from .cortex_shapes import CortexShapes
 from .cortical_samples import fsaverage5_surfaces, sample_target
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
 from .dataset_check import check_dataset
-from .diffusion import DiffusionScan, check_diffusion, read_diffusion
+from .diffusion import DiffusionScan, read_diffusion, read_diffusion_inputs
 from .displacement_file import Displacement, read_displacement, write_displacement
 from .freesurfer import read_morph, read_surface_geometry, write_morph, write_surface_geometry
 from .gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
@@ -25,7 +25,13 @@ from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
 from .nifti import read_volume
 from .nifti_writer import write_volume
 from .points_file import PointTable, read_points, write_points
-from .registration_subjects import check_registration, registration_subjects, registration_target, shared_features
+from .registration_subjects import (
+    read_registration_inputs,
+    registration_inputs,
+    registration_subjects,
+    registration_target,
+    shared_features,
+)
 from .response import Response, read_response, write_response
 from .same_grid import require_same_grid
 from .sample_record import write_sample_record
@@ -46,6 +52,6 @@ from .surface_checks import (
 )
 from .surface_file import SurfaceFile
 from .switch import switched_on
-from .synthesis_subjects import CorticalSurfaces, check_synthesis, read_synthesis_subject, synthesis_subjects
+from .synthesis_subjects import CorticalSurfaces, read_synthesis_subject, synthesis_subjects
 from .volume_grid import on_grid
 from .voxels import Volume

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_cortex.errors import CortexError, GeometryError, InputFileError
+from monai_cortex.errors import GeometryError, InputFileError
 
 from .acdc_layout import read_phases
 from .cardiac_labels import CARDIAC_LABELS, read_cardiac_labels
-from .cardiac_subjects import cardiac_subjects
 from .displacement_file import Displacement, read_displacement
 from .nifti import read_volume
 from .same_grid import require_same_grid
 from .voxels import Volume
 
-__all__ = ["CardiacPair", "check_cardiac", "read_cardiac_pair"]
+__all__ = ["CardiacPair", "read_cardiac_pair"]
 
 _IMAGES = ("fixed", "moving")
 _MOTION = ("true_warp", "true_inverse_warp")
@@ -69,27 +67,6 @@ def read_cardiac_pair(item: Mapping[str, Any]) -> CardiacPair:
     labels = {name: _read_labels(item, name, images["fixed"], subject) for name in _IMAGES}
     motion = {name: read_displacement(item[name], subject) for name in _MOTION if name in item}
     return CardiacPair(images["fixed"], images["moving"], labels["fixed"], labels["moving"], subject, **motion)
-
-
-def check_cardiac(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
-    """Read all subjects of a dataset, and collect what is wrong with them.
-
-    Args:
-        dataset_dir: folder of subjects.
-
-    Returns:
-        At most one error for each subject, in the order of the subjects.
-
-    Raises:
-        InputFileError: the folder is missing or holds no subject.
-    """
-    problems: list[CortexError] = []
-    for item in cardiac_subjects(dataset_dir, strict=False):
-        try:
-            read_cardiac_pair(item)
-        except CortexError as error:
-            problems.append(error)
-    return problems
 
 
 def _prefer(item: Mapping[str, Any]) -> str:

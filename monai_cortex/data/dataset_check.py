@@ -1,4 +1,4 @@
-"""Are the inputs of a method usable? One check for each method."""
+"""Are the inputs of a method usable?"""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from monai_cortex.errors import ConfigError, CortexError
 
-from .cardiac_pair import check_cardiac
+from .cardiac_pair import read_cardiac_pair
 from .cardiac_subjects import cardiac_subjects
-from .diffusion import check_diffusion
-from .registration_subjects import check_registration, registration_subjects
+from .diffusion import read_diffusion_inputs
+from .registration_subjects import read_registration_inputs, registration_inputs
 from .subjects import diffusion_subjects
-from .synthesis_subjects import check_synthesis, synthesis_subjects
+from .synthesis_subjects import read_synthesis_subject, synthesis_subjects
 
 __all__ = ["check_dataset"]
 
@@ -32,20 +32,31 @@ def check_dataset(slug: str, dataset_dir: str | os.PathLike[str]) -> tuple[int, 
         ConfigError: no check is known for the method.
         InputFileError: the folder is missing or holds no subject.
     """
-    if slug not in _CHECKS:
+    if slug not in _INPUTS:
         raise ConfigError(
             f"there is no input check for {slug!r}",
             found=slug,
-            expected=", ".join(_CHECKS),
+            expected=", ".join(_INPUTS),
             remedy="name one of these methods",
         )
-    subjects, check = _CHECKS[slug]
-    return len(subjects(dataset_dir, strict=False)), check(dataset_dir)
+    subjects, read = _INPUTS[slug]
+    items = subjects(dataset_dir, strict=False)
+    problems = (_problem(read, item) for item in items)
+    return len(items), [problem for problem in problems if problem is not None]
 
 
-_CHECKS: dict[str, tuple[Callable[..., Sequence[Any]], Callable[..., list[CortexError]]]] = {
-    "shd_deconvolution": (diffusion_subjects, check_diffusion),
-    "spherical_diffusion_registration": (registration_subjects, check_registration),
-    "cor2vox_synthesis": (synthesis_subjects, check_synthesis),
-    "fsdiffreg_cardiac": (cardiac_subjects, check_cardiac),
+def _problem(read: Callable[[Any], object], item: Any) -> CortexError | None:
+    try:
+        read(item)
+    except CortexError as error:
+        return error
+    return None
+
+
+# How the subjects of a method are listed, and what reads all files of one.
+_INPUTS: dict[str, tuple[Callable[..., Sequence[Any]], Callable[[Any], object]]] = {
+    "shd_deconvolution": (diffusion_subjects, read_diffusion_inputs),
+    "spherical_diffusion_registration": (registration_inputs, read_registration_inputs),
+    "cor2vox_synthesis": (synthesis_subjects, read_synthesis_subject),
+    "fsdiffreg_cardiac": (cardiac_subjects, read_cardiac_pair),
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_cortex.errors import ConfigError, CortexError, InputFileError
+from monai_cortex.errors import ConfigError, InputFileError
 
 from .gradient_axes import check_gradient_axes
 from .gradients import GradientTable, read_fsl_gradients
@@ -18,10 +17,9 @@ from .mask import read_mask
 from .mrtrix_gradients import read_mrtrix_gradients
 from .nifti import read_volume
 from .response import read_response
-from .subjects import diffusion_subjects
 from .voxels import Volume
 
-__all__ = ["DiffusionScan", "check_diffusion", "read_diffusion"]
+__all__ = ["DiffusionScan", "read_diffusion_inputs", "read_diffusion"]
 
 
 class DiffusionScan(NamedTuple):
@@ -87,34 +85,22 @@ def read_diffusion(item: Mapping[Any, Any], nonfinite: str = "error") -> Diffusi
     return scan
 
 
-def check_diffusion(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
-    """Read all subjects of a dataset, and collect what is wrong with them, flipped gradient axes included.
+def read_diffusion_inputs(item: Mapping[str, str]) -> None:
+    """Read all files of a subject, and hold the axes of its gradients against its fibers.
 
     Args:
-        dataset_dir: folder of subjects.
-
-    Returns:
-        At most one error for each subject, in the order of the subjects.
+        item: one of :func:`monai_cortex.data.diffusion_subjects`.
 
     Raises:
-        InputFileError: the folder is missing or holds no subject.
+        CortexError: the first thing that is wrong with its files.
     """
-    problems = (_problem(item) for item in diffusion_subjects(dataset_dir, strict=False))
-    return [problem for problem in problems if problem is not None]
-
-
-def _problem(item: Mapping[str, str]) -> CortexError | None:
-    try:
-        scan = read_diffusion(item, "mask")
-        file = item.get("bvec", item.get("gradients", ""))
-        fibers = _main_fibers(item, scan.mask.shape)
-        check_gradient_axes(scan.signal, scan.affine, scan.table, scan.mask, fibers, file=file, subject=scan.subject)
-        for key in item:
-            if key.startswith("response_"):
-                read_response(item[key], item["subject"])
-    except CortexError as error:
-        return error
-    return None
+    scan = read_diffusion(item, "mask")
+    file = item.get("bvec", item.get("gradients", ""))
+    fibers = _main_fibers(item, scan.mask.shape)
+    check_gradient_axes(scan.signal, scan.affine, scan.table, scan.mask, fibers, file=file, subject=scan.subject)
+    for key in item:
+        if key.startswith("response_"):
+            read_response(item[key], item["subject"])
 
 
 def _main_fibers(item: Mapping[str, str], grid: tuple[int, ...]) -> NDArray[Any] | None:

@@ -8,12 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_cortex.errors import CortexError, InputFileError
+from monai_cortex.errors import InputFileError
 
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
 from .surface_names import HEMISPHERES
 
-__all__ = ["check_registration", "registration_subjects", "registration_target", "shared_features"]
+__all__ = [
+    "read_registration_inputs",
+    "registration_inputs",
+    "registration_subjects",
+    "registration_target",
+    "shared_features",
+]
 
 _log = logging.getLogger(__name__)
 _NEEDED, _OPTIONAL = "sulc", ("curv", "inflated.H")
@@ -123,34 +129,26 @@ def registration_target(
     return {side: read_cortical_subject(item) for side, item in subjects[0]["hemispheres"].items()}
 
 
-def check_registration(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
-    """Read both hemispheres of all subjects of a dataset, and collect what is wrong with them.
+def registration_inputs(dataset_dir: str | os.PathLike[str], *, strict: bool = True) -> list[dict[str, Any]]:
+    """:func:`registration_subjects` with every feature that a registration can take."""
+    return registration_subjects(dataset_dir, features=(_NEEDED, *_OPTIONAL), strict=strict)
+
+
+def read_registration_inputs(item: Mapping[str, Any]) -> None:
+    """Read both hemispheres of a subject.
 
     Sphere and ``sulc`` must be there; ``curv``, ``inflated.H``, other surfaces and labels are read where they are.
 
     Args:
-        dataset_dir: folder of subjects.
-
-    Returns:
-        At most one error for each subject, in the order of the subjects.
+        item: one of :func:`registration_inputs`.
 
     Raises:
-        InputFileError: the folder is missing or holds no subject.
+        CortexError: the first thing that is wrong with its files.
     """
-    subjects = registration_subjects(dataset_dir, features=(_NEEDED, *_OPTIONAL), strict=False)
-    problems = (_problem(item["hemispheres"]) for item in subjects)
-    return [problem for problem in problems if problem is not None]
-
-
-def _problem(hemispheres: Mapping[str, Mapping[str, Any]]) -> CortexError | None:
-    try:
-        for item in hemispheres.values():
-            gone = _absent(item) - {_NEEDED}
-            there = {name: path for name, path in item["features"].items() if name not in gone}
-            read_cortical_subject({**item, "features": there})
-    except CortexError as error:
-        return error
-    return None
+    for half in item["hemispheres"].values():
+        gone = _absent(half) - {_NEEDED}
+        there = {name: path for name, path in half["features"].items() if name not in gone}
+        read_cortical_subject({**half, "features": there})
 
 
 def _absent(item: Mapping[str, Any]) -> set[str]:

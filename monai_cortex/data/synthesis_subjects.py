@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from monai_cortex.errors import CortexError, GeometryError
+from monai_cortex.errors import GeometryError
 from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.topology import signed_volume
 
@@ -29,7 +29,7 @@ from .surface_file import SurfaceFile
 from .surface_names import HEMISPHERES, gifti_files, is_gifti
 from .voxels import Volume
 
-__all__ = ["CorticalSurfaces", "check_synthesis", "read_synthesis_subject", "synthesis_subjects"]
+__all__ = ["CorticalSurfaces", "read_synthesis_subject", "synthesis_subjects"]
 
 _log = logging.getLogger(__name__)
 _KINDS = ("white", "pial")
@@ -114,27 +114,6 @@ def read_synthesis_subject(item: Mapping[str, Any]) -> CorticalSurfaces:
             meshes[kind][side] = surface.mesh
     labels, names = _labels(item, meshes["white"])
     return CorticalSurfaces(meshes["white"], meshes["pial"], image, labels, names, subject)
-
-
-def check_synthesis(dataset_dir: str | os.PathLike[str]) -> list[CortexError]:
-    """Read all subjects of a dataset, and collect what is wrong with them.
-
-    Args:
-        dataset_dir: folder of subjects.
-
-    Returns:
-        At most one error for each subject, in the order of the subjects.
-
-    Raises:
-        InputFileError: the folder is missing or holds no subject.
-    """
-    problems: list[CortexError] = []
-    for item in synthesis_subjects(dataset_dir, strict=False):
-        try:
-            read_synthesis_subject(item)
-        except CortexError as error:
-            problems.append(error)
-    return problems
 
 
 def _item(place: Path, image: bool, strict: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_cortex.data import check_cardiac, read_cardiac_pair
+from monai_cortex.data import read_cardiac_pair
 from monai_cortex.data.cardiac_subjects import cardiac_subjects
 from monai_cortex.data.dataset_check import check_dataset
 from monai_cortex.errors import GeometryError, InputFileError
@@ -100,7 +100,7 @@ def test_check_names_the_bad_one(tmp_path, heart_pair, patient):
     heart_pair("a")
     patient("b/patient001", info="")
     heart_pair("c", replace={"moving": np.zeros((24, 20, 6), np.float32)})
-    errors = check_cardiac(tmp_path)
+    errors = check_dataset("fsdiffreg_cardiac", tmp_path)[1]
     assert ["patient001" in str(errors[0]), "subject c" in str(errors[1])] == [True, True]
     count, found = check_dataset("fsdiffreg_cardiac", tmp_path)
     assert (count, list(map(str, found))) == (3, list(map(str, errors)))

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from monai_cortex.data.diffusion import check_diffusion, read_diffusion
+from monai_cortex.data.dataset_check import check_dataset
+from monai_cortex.data.diffusion import read_diffusion
 from monai_cortex.data.mrtrix_gradients import write_mrtrix_gradients
 from monai_cortex.data.subjects import diffusion_subjects
 from monai_cortex.errors import ConfigError, GradientError, InputFileError
@@ -104,7 +105,7 @@ def test_check_collects_the_problems_of_all_subjects(tmp_path, subject, voxels):
     path = subject("e-damaged") / "dwi.nii.gz"
     path.write_bytes(path.read_bytes()[:-4])
     subject("f-good")
-    errors = check_diffusion(tmp_path)
+    errors = check_dataset("shd_deconvolution", tmp_path)[1]
     kinds = [InputFileError, GradientError, InputFileError, InputFileError]
     assert [type(error) for error in errors] == kinds
     names = ["b-no-gradients", "c-short", "d-response", "e-damaged"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from monai_cortex.data.cortical_subjects import cortical_subjects
+from monai_cortex.data.dataset_check import check_dataset
 from monai_cortex.data.freesurfer import write_morph, write_surface_geometry
 from monai_cortex.data.registration_subjects import (
-    check_registration,
     registration_subjects,
     registration_target,
     shared_features,
@@ -118,7 +118,7 @@ def test_damaged_target_is_named(target, refused):
 def test_check_passes_what_is_whole_and_what_lacks_the_optional(dataset):
     lose(dataset / "sub-2", "lh.curv", "rh.inflated.H", "lh.white", "rh.inflated")
     (dataset / "sub-2" / "label" / "lh.aparc.annot").unlink()
-    assert check_registration(dataset) == []
+    assert check_dataset("spherical_diffusion_registration", dataset)[1] == []
 
 
 def test_check_collects_one_problem_a_subject(dataset, freesurfer, ball):
@@ -128,7 +128,7 @@ def test_check_collects_one_problem_a_subject(dataset, freesurfer, ball):
     path = freesurfer("data/d-annot") / "label" / "lh.aparc.annot"
     path.write_bytes(path.read_bytes()[:-4])
     write_surface_geometry(freesurfer("data/e-open") / "surf" / "rh.sphere", ball.vertices, ball.faces[1:])
-    errors = check_registration(dataset)
+    errors = check_dataset("spherical_diffusion_registration", dataset)[1]
     assert [type(error) for error in errors] == [InputFileError] * 4 + [GeometryError]
     files = ["a-no-sulc/surf/lh.sulc", "b-no-sphere/surf/rh.sphere", "c-curv/surf/rh.curv"]
     files += ["d-annot/label/lh.aparc.annot", "e-open/surf/rh.sphere"]

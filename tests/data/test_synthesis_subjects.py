@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from monai_cortex.data.dataset_check import check_dataset
 from monai_cortex.data.freesurfer import write_surface_geometry
 from monai_cortex.data.mgh_writer import write_mgh
-from monai_cortex.data.synthesis_subjects import check_synthesis, read_synthesis_subject, synthesis_subjects
+from monai_cortex.data.synthesis_subjects import read_synthesis_subject, synthesis_subjects
 from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.geometry.icosphere import icosphere
 
@@ -104,7 +105,7 @@ def test_layout_of_freesurfer(tmp_path, native):
     assert (found.subject, found.labels, found.label_names) == ("sub-1", {}, ())
     np.testing.assert_allclose(found.image.affine, grid(), atol=1e-5)
     assert read_synthesis_subject(second).image is None
-    assert check_synthesis(tmp_path) == []
+    assert check_dataset("cor2vox_synthesis", tmp_path)[1] == []
 
 
 @pytest.mark.parametrize("pattern", ["{0}.{1}.surf.gii", "anat/sub-1_hemi-{0}_{1}.surf.gii"])
@@ -158,7 +159,7 @@ def test_missing_files_are_named(tmp_path, native, refused, lost):
     path = native("sub-2") / "surf" / lost
     path.unlink()
     refused(InputFileError, lambda: synthesis_subjects(tmp_path), path, "sub-2", "does not exist")
-    (problem,) = check_synthesis(tmp_path)
+    (problem,) = check_dataset("cor2vox_synthesis", tmp_path)[1]
     assert str(path) in str(problem)
 
 
@@ -177,7 +178,7 @@ def test_two_files_for_one_place_are_one_problem_of_one_subject(tmp_path, workbe
             content = (place / f"{side}.{kind}.surf.gii").read_bytes()
             (place / f"{side}.{kind}.native.surf.gii").write_bytes(content)
     refused(InputFileError, lambda: synthesis_subjects(tmp_path), "sub-1", "several files", "L.white")
-    (problem,) = check_synthesis(tmp_path)
+    (problem,) = check_dataset("cor2vox_synthesis", tmp_path)[1]
     assert "sub-1" in str(problem)
 
 
@@ -247,4 +248,9 @@ def test_labels(native):
 def test_folders_without_subjects(tmp_path, refused):
     refused(InputFileError, lambda: synthesis_subjects(tmp_path / "none"), "none", "does not exist")
     (tmp_path / "sub-1" / "surf").mkdir(parents=True)
-    refused(InputFileError, lambda: check_synthesis(tmp_path), "1 sub-folders", "surf/{lh,rh}.{white,pial}")
+    refused(
+        InputFileError,
+        lambda: check_dataset("cor2vox_synthesis", tmp_path)[1],
+        "1 sub-folders",
+        "surf/{lh,rh}.{white,pial}",
+    )
