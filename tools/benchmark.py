@@ -23,7 +23,7 @@ __all__ = ["main"]
 
 TOOLS = Path(__file__).resolve().parent
 METHODS = sorted(path.parent.name for path in TOOLS.glob("benchmarks/*/cases.py"))
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "IGL_NUM_THREADS")
 
 
 @click.command(help="Measure the cases of METHOD, ours and the reference in turn.")

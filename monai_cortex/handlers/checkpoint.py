@@ -17,7 +17,7 @@ from monai_cortex.data import clear_partials, switched_on
 from monai_cortex.errors import CheckpointError, CortexError, TrainingError
 from monai_cortex.handlers.checkpoint_file import plain_state, read_checkpoint, write_checkpoint
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
-from monai_cortex.handlers.weights import bare_network, first_nonfinite, fit_weights
+from monai_cortex.handlers.weights import bare_network, first_nonfinite, fit_weights, load_weights
 
 __all__ = ["CheckpointWriter", "ResumeTraining"]
 
@@ -119,17 +119,25 @@ class ResumeTraining:
     Args:
         output_dir: folder of ``checkpoint.pt`` (``interrupted.pt`` where there is no other), or the path of a file.
         load: what to restore by name, as in ``CheckpointWriter.save``.
-        enabled: False starts from scratch.
+        enabled: False starts anew.
+        start: file of weights that all networks of ``load`` start anew from; None, or the word "null" as a command
+            line has it, leaves them as they are.
     """
 
-    def __init__(self, output_dir: str | Path, load: Mapping[str, Any], enabled: bool = True) -> None:
+    def __init__(
+        self, output_dir: str | Path, load: Mapping[str, Any], enabled: bool = True, start: str | Path | None = None
+    ) -> None:
         self.path = _checkpoint(output_dir)
-        self.load, self.enabled = dict(load), switched_on(enabled, "resume")
+        self.load, self.enabled, self.start = dict(load), switched_on(enabled, "resume"), start
 
     def attach(self, engine: Engine) -> None:
-        """Restore when the engine starts."""
-        if self.enabled:
-            engine.add_event_handler(Events.STARTED, self)
+        """Restore, or load the weights to start from, when the engine starts."""
+        engine.add_event_handler(Events.STARTED, self if self.enabled else self._begin)
+
+    def _begin(self, _: Engine) -> None:
+        for network in self.load.values():
+            if isinstance(network, nn.Module):
+                load_weights(network, self.start, optional=True)
 
     def __call__(self, engine: Engine) -> None:
         """Restore everything.

@@ -1,3 +1,4 @@
+import copy
 import math
 import os
 import signal
@@ -59,6 +60,28 @@ def test_resumed_training_equals_an_uninterrupted_one(training, tmp_path, worker
     assert rest.losses == whole.losses[6:]
     assert equal(read(tmp_path / "parts" / "model.pt"), read(tmp_path / "whole" / "model.pt"))
     assert rest.optimizer.param_groups[0]["lr"] == whole.optimizer.param_groups[0]["lr"] == 0.01 / 16
+
+
+def test_a_training_begins_with_the_weights_it_is_given(training, tmp_path):
+    start(training, tmp_path / "first").trainer.run()
+    given, run = tmp_path / "first" / "model.pt", training(1, seed=7)
+    seen = []
+    ResumeTraining(tmp_path, run.save, enabled=False, start=given).attach(run.trainer)
+    run.trainer.add_event_handler(Events.EPOCH_STARTED, lambda _: seen.append(copy.deepcopy(run.network.state_dict())))
+    run.trainer.run()
+    assert equal(seen[0], read(given))
+    unlike = training(1, seed=7)
+    ResumeTraining(tmp_path, unlike.save, enabled=False, start="null").attach(unlike.trainer)
+    unlike.trainer.run()
+    assert not equal(read(given), dict(unlike.network.state_dict()))
+
+
+def test_weights_to_begin_with_must_fit(training, tmp_path):
+    run = training()
+    torch.save({"other": torch.zeros(2)}, tmp_path / "other.pt")
+    ResumeTraining(tmp_path, run.save, enabled=False, start=tmp_path / "other.pt").attach(run.trainer)
+    with pytest.raises(CheckpointError, match="other.pt"):
+        run.trainer.run()
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
