@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from monai_cortex.geometry.mesh import Mesh
@@ -16,6 +15,7 @@ from .freesurfer import write_morph, write_surface_geometry
 from .gifti import read_gifti_surface, read_gifti_values
 from .sample_packages import missing_package
 from .sample_record import write_sample_record
+from .volume_geometry import centered_volume
 
 __all__ = [
     "fsaverage5_surfaces",
@@ -49,18 +49,6 @@ _CORTEX = {
     **_FSAVERAGE5,
     "content": "average of 40 people, 10242 vertices a hemisphere: white and pial surface in mm; no image",
     "orientation": "as shipped: MNI305, RAS+ mm; the files name a volume around the origin, c_ras 0",
-}
-# fsaverage's own volume: with its center at the origin, coordinates of surfaces and scanner are the same.
-_GEOMETRY = {
-    "head": np.array([2, 0, 20]),
-    "valid": "1  # volume info valid",
-    "filename": "../mri/orig.mgz",
-    "volume": np.array([256, 256, 256]),
-    "voxelsize": np.ones(3),
-    "xras": np.array([-1.0, 0, 0]),
-    "yras": np.array([0.0, 0, -1]),
-    "zras": np.array([0.0, 1, 0]),
-    "cras": np.zeros(3),
 }
 
 
@@ -118,7 +106,7 @@ def write_fsaverage5_cortex(folder: Path) -> None:
     """
     for kind in ("white", "pial"):
         for side, mesh in fsaverage5_surfaces(kind).items():
-            write_surface_geometry(folder / "surf" / f"{side}.{kind}", *mesh, _GEOMETRY)
+            write_surface_geometry(folder / "surf" / f"{side}.{kind}", *mesh, centered_volume("../mri/orig.mgz"))
     write_sample_record(folder, _CORTEX)
 
 

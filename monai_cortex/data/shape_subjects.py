@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from monai_cortex.geometry.cortex_features import CortexMeshes
@@ -17,21 +16,9 @@ from monai_cortex.geometry.pial_checks import nesting_voxels, turned_triangles, 
 from .atomic import atomic_folder, write_json
 from .cortex_shapes import CortexShapes
 from .freesurfer import write_surface_geometry
+from .volume_geometry import centered_volume
 
 __all__ = ["write_shape_subject"]
-
-# The middle of the volume is the origin: the files' axes (tkrRAS) are those of the scanner.
-_VOLUME: dict[str, Any] = {
-    "head": np.array([2, 0, 20]),
-    "valid": "1  # volume info valid",
-    "filename": "",
-    "volume": np.array([256, 256, 256]),
-    "voxelsize": np.ones(3),
-    "xras": np.array([-1.0, 0, 0]),
-    "yras": np.array([0.0, 0, -1]),
-    "zras": np.array([0.0, 1, 0]),
-    "cras": np.zeros(3),
-}
 
 
 def write_shape_subject(
@@ -63,7 +50,7 @@ def write_shape_subject(
             white, pial, sides[side] = _checked(cortex, number, mend)
             for kind, mesh in (("white", white), ("pial", pial)):
                 path = staging / "surf" / f"{side}.{kind}"
-                write_surface_geometry(path, mesh.vertices.numpy(), mesh.faces.numpy(), _VOLUME)
+                write_surface_geometry(path, mesh.vertices.numpy(), mesh.faces.numpy(), centered_volume())
         found = {
             "synthetic": True,
             "code_norm": float(code.norm()),

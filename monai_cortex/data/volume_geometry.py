@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .binary_file import BinaryFile
 
-__all__ = ["center_of", "pack_volume_geometry", "read_volume_geometry"]
+__all__ = ["centered_volume", "center_of", "pack_volume_geometry", "read_volume_geometry"]
 
 _log = logging.getLogger(__name__)
 # Tag 20 is the volume geometry; tag 2 before it says by 1 that coordinates are in scanner axes already, else 0.
@@ -21,6 +21,17 @@ _TEXTS = ("valid", "filename")
 _TRIPLES = {"volume": int, "voxelsize": float, "xras": float, "yras": float, "zras": float, "cras": float}
 _THREE = 3
 _LIMIT = 1 << 16
+
+
+def centered_volume(filename: str = "") -> dict[str, Any]:
+    """256^3 voxels of 1 mm with their middle at the origin: axes of the surfaces (tkrRAS) are those of the scanner.
+
+    Args:
+        filename: of the volume, as FreeSurfer would write it.
+    """
+    axes = {"xras": np.array([-1.0, 0, 0]), "yras": np.array([0.0, 0, -1]), "zras": np.array([0.0, 1, 0])}
+    grid = {"volume": np.array([256, 256, 256]), "voxelsize": np.ones(3), **axes, "cras": np.zeros(3)}
+    return {"head": np.array(_HEADS[1]), "valid": "1  # volume info valid", "filename": filename, **grid}
 
 
 def read_volume_geometry(file: BinaryFile) -> dict[str, Any]:

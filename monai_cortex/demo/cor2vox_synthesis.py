@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from monai_cortex.data import bundle_folder, sample_dataset
-from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table
+from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table, train_for_a_while
 from monai_cortex.handlers import ui_line
 
 __all__ = ["demonstrate"]
@@ -35,10 +35,8 @@ def demonstrate(output_dir: Path, steps: int | None = None, weights: Path | None
         *("--spacing", str(_SPACING), "--num_inference_steps", str(_STEPS), "--atrophy_mm", f"[{_DOSE}]"),
     ]
     if steps is not None:
-        train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir), "--spacing", str(_SPACING)]
-        train += ["--steps", str(steps), "--epochs", str(max(1, min(steps, 10)))]
-        run_steps([Step("Train on the MNI152 template", train)])
-        weights = output_dir / "model.pt"
+        words = ("--spacing", str(_SPACING))
+        weights = train_for_a_while("Train on the MNI152 template", configs, output_dir, steps, *words)
     if weights is not None:
         draw += ["--weights", str(weights)]
     run_steps([Step("Draw the image, and the one of a thinner cortex with equal noise", draw)])

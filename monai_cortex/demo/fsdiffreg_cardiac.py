@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from monai_cortex.data import bundle_folder, sample_dataset
-from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table
+from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table, train_for_a_while
 from monai_cortex.handlers import ui_line
 
 __all__ = ["demonstrate"]
@@ -35,10 +35,7 @@ def demonstrate(output_dir: Path, steps: int | None = None, weights: Path | None
         *("--config_file", f"{configs}/inference.json", "--output_dir", str(output_dir), "--dataset_dir", dataset)
     ]
     if steps is not None:
-        train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir), "--dataset_dir", dataset]
-        train += ["--steps", str(steps), "--epochs", str(max(1, min(steps, 10)))]
-        run_steps([Step("Train on the sample", train)])
-        weights = output_dir / "model.pt"
+        weights = train_for_a_while("Train on the sample", configs, output_dir, steps, "--dataset_dir", dataset)
     if weights is not None:
         register += ["--weights", str(weights)]
     run_steps([Step("Register end diastole to end systole, by the network and by refinement", register)])

@@ -18,7 +18,9 @@ import torch
 from monai_cortex import __version__
 from monai_cortex.errors import CortexError
 
-__all__ = ["Step", "introduce", "readable", "run_steps", "show_table"]
+__all__ = ["Step", "introduce", "readable", "run_steps", "show_table", "train_for_a_while"]
+
+_EPOCHS = 10
 
 
 class Step(NamedTuple):
@@ -73,6 +75,24 @@ def run_steps(steps: Sequence[Step]) -> float:
             )
         click.echo("")
     return time.perf_counter() - start
+
+
+def train_for_a_while(title: str, configs: Path, output_dir: Path, steps: int, *words: str) -> Path:
+    """Train with ``train.json`` for so many steps, in at most ten epochs.
+
+    Args:
+        title: what the training is about.
+        configs: folder of the bundle's configs.
+        output_dir: gets the results.
+        steps: of the optimizer.
+        words: more of the command.
+
+    Returns:
+        The file of weights.
+    """
+    train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir), *words]
+    run_steps([Step(title, [*train, "--steps", str(steps), "--epochs", str(max(1, min(steps, _EPOCHS)))])])
+    return output_dir / "model.pt"
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

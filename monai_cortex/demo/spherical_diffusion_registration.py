@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from monai_cortex.data import bundle_folder
-from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table
+from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table, train_for_a_while
 from monai_cortex.handlers import ui_line
 
 __all__ = ["demonstrate"]
@@ -32,9 +32,7 @@ def demonstrate(output_dir: Path, steps: int | None = None) -> None:
         *("--output_dir", str(output_dir)),
     ]
     if steps is not None:
-        train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir), "--steps", str(steps)]
-        run_steps([Step("Train on the sample", [*train, "--epochs", str(max(1, min(steps, 10)))])])
-        evaluate += ["--weights", f"{output_dir}/model.pt"]
+        evaluate += ["--weights", str(train_for_a_while("Train on the sample", configs, output_dir, steps))]
     run_steps([Step("Register, with the networks and without", evaluate)])
     _summarize(output_dir)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from monai_cortex.data.binary_file import BinaryFile
-from monai_cortex.data.volume_geometry import center_of, pack_volume_geometry, read_volume_geometry
+from monai_cortex.data.volume_geometry import center_of, centered_volume, pack_volume_geometry, read_volume_geometry
 from monai_cortex.errors import InputFileError
 
 
@@ -24,6 +24,16 @@ def test_what_is_packed_reads_back_exactly(read, volume_info, head):
     assert list(found) == list(volume_info)
     for key, value in volume_info.items():
         np.testing.assert_array_equal(found[key], value)
+
+
+def test_middle_of_a_centered_volume_is_the_origin(read):
+    found = read(pack_volume_geometry(centered_volume("orig.mgz")))
+    assert found["filename"] == "orig.mgz"
+    assert center_of({**found, "cras": found["cras"] + 1}).tolist() == [1, 1, 1]  # offsets of this volume apply
+    assert center_of(found).tolist() == [0, 0, 0]
+    axes = np.stack([found[name] for name in ("xras", "yras", "zras")], 1)
+    np.testing.assert_array_equal(axes @ [128, 128, 128] * found["voxelsize"] * 2, [-256, 256, -256])
+    assert np.linalg.det(axes) == -1
 
 
 def test_nothing_is_nothing(read):

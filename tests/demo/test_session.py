@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from monai_cortex.demo.session import Step, introduce, run_steps, show_table
+from monai_cortex.demo.session import Step, introduce, run_steps, show_table, train_for_a_while
 from monai_cortex.errors import CortexError
 
 
@@ -37,3 +37,12 @@ def test_time_of_successful_steps_is_measured(capfd, monkeypatch):
     monkeypatch.setattr(sys, "executable", "true")
     assert 0 < run_steps([Step("one", []), Step("two", [])]) < 10
     assert capfd.readouterr().out.count("$ python -m monai.bundle run") == 2
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(0, 1), (3, 3), (25, 10)])
+def test_training_has_at_most_ten_epochs(capfd, monkeypatch, tmp_path, steps, epochs):
+    monkeypatch.setattr(sys, "executable", "true")
+    assert train_for_a_while("Train", tmp_path / "configs", tmp_path, steps, "--spacing", "2") == tmp_path / "model.pt"
+    printed = capfd.readouterr().out
+    assert f"{tmp_path}/configs/train.json" in printed
+    assert f"--spacing 2 --steps {steps} --epochs {epochs}" in printed
