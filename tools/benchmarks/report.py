@@ -60,15 +60,23 @@ def page(method: str, command: str, result: Mapping[str, Any]) -> str:
             "",
             "Times are medians, ours and the reference in turn in one process, and their ratio has a bootstrap",
             "interval over the repetitions. Memory is what one call adds to the resident memory at its peak (on a GPU,",
-            "to what PyTorch has allocated), each side in a process of its own, after one call to warm up. Where both",
-            f"sides compute the same, results agree: the largest difference is {max(compared, default=0.0):.1e} of the",
-            "largest value.",
+            "to what PyTorch has allocated), each side in a process of its own, after one call to warm up.",
+            *_agreement(compared),
             "",
             f"Command: `{command}`. Measured {about['date']} on {about['device']} with {about['threads']} of",
             f"{about['processors']} processors and {packages}.",
             "",
         ]
     )
+
+
+def _agreement(compared: Sequence[float]) -> list[str]:
+    if not compared:
+        return ["The two sides do not compute the same, so their results are not compared."]
+    found = f"{max(compared):.1e}"
+    return [
+        f"Where both sides compute the same, results agree: the largest difference is {found} of the largest value."
+    ]
 
 
 def _row(record: Mapping[str, Any]) -> list[str]:
