@@ -1,14 +1,16 @@
 from .affine import affine_gap, is_usable, rotation_of
 from .annotation import Annotation, read_annotation
 from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
-from .bundle import bundle_folder, read_metadata
+from .bundle import bundle_folder, bundle_identity, read_metadata
 from .cardiac_labels import CARDIAC_LABELS, read_cardiac_labels
 from .cardiac_pair import CardiacPair, read_cardiac_pair
 from .cardiac_subjects import cardiac_subjects
+from .config_file import read_config
 from .cortex_shapes import CortexShapes
 from .cortical_samples import fsaverage5_surfaces, sample_target
 from .cortical_subjects import CorticalHemisphere, cortical_subjects, read_cortical_subject
-from .dataset_check import check_dataset
+from .dataset_check import DatasetInputs, check_dataset, dataset_subjects
+from .dataset_folder import no_subject, subject_folders
 from .diffusion import DiffusionScan, read_diffusion, read_diffusion_inputs
 from .displacement_file import Displacement, read_displacement, write_displacement
 from .freesurfer import read_morph, read_surface_geometry, write_morph, write_surface_geometry
@@ -53,5 +55,6 @@ from .surface_checks import (
 from .surface_file import SurfaceFile
 from .switch import switched_on
 from .synthesis_subjects import CorticalSurfaces, read_synthesis_subject, synthesis_subjects
+from .training_subjects import readable_subjects, training_subjects
 from .volume_grid import on_grid
 from .voxels import Volume

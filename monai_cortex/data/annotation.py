@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .binary_file import BinaryFile
+from .named_file import NamedFile
 
 __all__ = ["Annotation", "read_annotation"]
 
@@ -50,7 +51,8 @@ def read_annotation(path: str | os.PathLike[str], vertices: int, subject: str = 
         Labels ``(V,)`` and what they stand for.
 
     Raises:
-        InputFileError: missing, truncated, of another surface, without color table, or another kind of file.
+        InputFileError: missing, truncated, of another surface, without color table, or another kind of file; or all
+            of its numbers are strange to the table.
     """
     with BinaryFile(path, "annotation", subject) as file:
         numbers = _vertex_numbers(file, vertices)
@@ -61,6 +63,13 @@ def read_annotation(path: str | os.PathLike[str], vertices: int, subject: str = 
     # Zero is how FreeSurfer marks a vertex without region; black entries and gaps of the table have it too.
     known = (colors[labels, 4] == numbers) & (numbers != 0)
     strange = int((~known & (numbers != 0)).sum())
+    if strange == len(numbers):
+        NamedFile(path, subject).refuse(
+            "no vertex of the annotation has a number of its color table",
+            f"numbers from {numbers.min()} to {numbers.max()}",
+            f"numbers such as {', '.join(map(str, colors[:6, 4].tolist()))}",
+            "make the annotation again",
+        )
     if strange:
         _log.warning("%s: %d vertices have a number that is not in the color table", Path(path).name, strange)
     return Annotation(np.where(known, labels, -1).astype(np.int64), names, colors)

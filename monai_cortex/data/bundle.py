@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from monai_cortex.errors import BundleError
 
-__all__ = ["bundle_folder", "read_metadata"]
+from .offered import offering_packages
+
+__all__ = ["bundle_folder", "bundle_identity", "read_metadata"]
 
 _METADATA = Path("configs") / "metadata.json"
 
@@ -19,7 +23,8 @@ def bundle_folder(name: str) -> str:
     """Find the folder of a bundle.
 
     A config cannot say where it lies. Looked at, in this order: the folder above the config that the command line
-    names, the working folder, ``bundles/<name>`` below it, and the source checkout that holds this package.
+    names, the working folder, ``bundles/<name>`` below it, the source checkout that holds this package, and
+    ``bundles/<name>`` inside every installed package that brings a method.
 
     Args:
         name: of the bundle, its slug.
@@ -30,7 +35,8 @@ def bundle_folder(name: str) -> str:
     Raises:
         BundleError: if none of them is the bundle.
     """
-    places = [*_running_configs(), Path.cwd(), Path("bundles") / name, Path(__file__).parents[2] / "bundles" / name]
+    shelves = [Path("bundles"), Path(__file__).parents[2] / "bundles", *_shelves_of_methods()]
+    places = [*_running_configs(), Path.cwd(), *(shelf / name for shelf in shelves)]
     for place in places:
         if (place / _METADATA).is_file() and _is_bundle(place, name):
             return str(place.resolve())
@@ -58,6 +64,21 @@ def read_metadata(bundle_root: str | Path) -> dict[str, Any]:
     return record
 
 
+def bundle_identity(bundle_root: str | Path) -> dict[str, str]:
+    """``bundle``, the name of the folder without a version at its end; ``name`` and ``version`` of its metadata.
+
+    Args:
+        bundle_root: folder of the bundle; without metadata the version is ``unknown``, and there is no ``name``.
+    """
+    try:
+        metadata = read_metadata(bundle_root)
+    except BundleError:
+        metadata = {}
+    slug = re.sub(r"_v[\d.]+$", "", Path(bundle_root).resolve().name)
+    name = {"name": str(metadata["name"])} if "name" in metadata else {}
+    return {"bundle": slug, **name, "version": str(metadata.get("version", "unknown"))}
+
+
 def _running_configs() -> Iterator[Path]:
     """Folders of the bundles whose configs stand on the command line, lists such as ``"['a.json','b.json']"`` too."""
     for word in sys.argv:
@@ -65,6 +86,14 @@ def _running_configs() -> Iterator[Path]:
             path = Path(part.strip())
             if path.suffix == ".json" and path.parent.name == "configs" and path.is_file():
                 yield path.parent.parent
+
+
+def _shelves_of_methods() -> Iterator[Path]:
+    """Where other distributions keep the bundles of their methods; none of them is imported."""
+    for package in offering_packages("methods"):
+        spec = find_spec(package)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            yield Path(folder) / "bundles"
 
 
 def _is_bundle(folder: Path, name: str) -> bool:

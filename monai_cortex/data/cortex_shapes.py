@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -30,7 +32,10 @@ ALIGNMENTS = ("none", "rigid", "similarity")
 """What is taken out of shapes before the model sees them: nothing, pose, or pose and size."""
 _FEWEST = 3
 _ROUNDING = 1e-4  # mm; files hold single precision
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    *(OSError, ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
+    *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)

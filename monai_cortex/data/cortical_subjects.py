@@ -16,7 +16,14 @@ from .annotation import Annotation, read_annotation
 from .dataset_folder import no_subject, subject_folders
 from .freesurfer import read_morph
 from .gifti import read_gifti_labels, read_gifti_values
-from .hemisphere_file import find_gifti, gifti_folders, read_hemisphere_surface, require_own_side, require_side_of_name
+from .hemisphere_file import (
+    find_gifti,
+    gifti_folders,
+    read_hemisphere_surface,
+    require_brain_size,
+    require_own_side,
+    require_side_of_name,
+)
 from .input_file import require_file
 from .surface_checks import SphereReport, check_sphere, check_surface, require_same_vertices
 from .surface_names import HEMISPHERES, gifti_files, is_gifti
@@ -122,6 +129,7 @@ def read_cortical_subject(item: Mapping[str, Any]) -> CorticalHemisphere:
     for name in surfaces.keys() & set(_SURFACES):
         check_surface(surfaces[name])
     if "white" in surfaces:
+        require_brain_size(surfaces["white"])
         require_own_side(surfaces["white"], side)
     count = len(sphere.vertices)
     values = [torch.from_numpy(_read_values(path, count, subject, side)) for path in item["features"].values()]

@@ -22,7 +22,7 @@ def subject_folders(
         layout: what is expected, for messages.
 
     Raises:
-        InputFileError: the folder is missing.
+        InputFileError: the folder is missing or cannot be read.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
@@ -33,8 +33,17 @@ def subject_folders(
             expected=f"a folder with {layout}",
             remedy="check dataset_dir and its spelling",
         )
-    visible = (place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
-    return folder, [folder] if is_subject(folder) else sorted(visible)
+    try:
+        visible = sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
+    except OSError as error:
+        raise InputFileError(
+            "the dataset folder cannot be read",
+            file=folder,
+            found=error.strerror,
+            expected=f"a folder with {layout}",
+            remedy="check the folder's permissions and its disk",
+        ) from error
+    return folder, [folder] if is_subject(folder) else visible
 
 
 def no_subject(folder: Path, places: list[Path], missing: str, layout: str) -> InputFileError:

@@ -31,6 +31,7 @@ _MIXED_UP = "check that the files of the subject were not mixed up"
 # The name that Workbench gives to vertices without region.
 _NO_REGION = "???"
 _MATRIX_GAP = 1e-5
+_SENSIBLE, _ABSURD = (1e-30, 1e10), 0.1
 
 
 def read_gifti_surface(path: str | os.PathLike[str], subject: str = "", *, scanner: bool = False) -> SurfaceFile:
@@ -93,13 +94,15 @@ def read_gifti_values(
 
     Raises:
         InputFileError: missing, damaged, unsafe, of another surface, several arrays, or values that are not finite.
-        GeometryError: the values belong to the other hemisphere.
+        GeometryError: the values belong to the other hemisphere, or their byte order is wrong.
         ResourceError: the array needs more memory than the limit.
     """
     document = read_gifti(path, subject)
     values = _one_for_each(document, vertices, path, subject)
     _require_side(document, hemisphere, path, subject)
-    return require_finite(values.values.reshape(-1), path, subject)
+    numbers = require_finite(values.values.reshape(-1), path, subject)
+    _require_sensible(numbers, path, subject)
+    return numbers
 
 
 def read_gifti_labels(
@@ -120,7 +123,8 @@ def read_gifti_labels(
         Labels ``(V,)`` and what they stand for; the last column of the colors is the key in the file.
 
     Raises:
-        InputFileError: missing, damaged, unsafe, of another surface, or without a table of regions.
+        InputFileError: missing, damaged, unsafe, of another surface, without a table of regions, or all of its keys
+            are strange to the table.
         GeometryError: the labels belong to the other hemisphere.
         ResourceError: the array needs more memory than the limit.
     """
@@ -144,6 +148,15 @@ def read_gifti_labels(
     numbers = array.values.reshape(-1).astype(np.int64)
     labels = np.searchsorted(keys, numbers).clip(max=len(keys) - 1)
     known = np.array(keys)[labels] == numbers
+    if not known.any():
+        raise InputFileError(
+            "no key of the GIFTI file is in its table of labels",
+            file=path,
+            subject=subject,
+            found=f"keys from {numbers.min()} to {numbers.max()}",
+            expected=f"keys such as {', '.join(map(str, keys[:6]))}",
+            remedy="export the labels again; check the attribute Endian",
+        )
     if not known.all():
         _log.warning("%s: %d vertices have a key that is not in the table", Path(path).name, int((~known).sum()))
     known &= np.array([name != _NO_REGION for name in names])[labels]
@@ -177,6 +190,21 @@ def _one_for_each(document: GiftiDocument, vertices: int, path: object, subject:
         expected=f"one array of {vertices:,} values, one for each of the {vertices:,} vertices",
         remedy=_MIXED_UP,
     )
+
+
+def _require_sensible(values: NDArray[np.float32], path: object, subject: str) -> None:
+    """Refuse numbers most of which are far too large or too small, as those of a wrong byte order are."""
+    size = np.abs(values[values != 0])
+    absurd = int(((size > _SENSIBLE[1]) | (size < _SENSIBLE[0])).sum())
+    if absurd > _ABSURD * len(values):
+        raise GeometryError(
+            "the values of the GIFTI file are absurd, as of a wrong byte order",
+            file=path,
+            subject=subject,
+            found=f"{absurd:,} of {len(values):,}, such as {size.min():.3g} and {size.max():.3g}",
+            expected=f"0, or sizes from {_SENSIBLE[0]:g} to {_SENSIBLE[1]:g}",
+            remedy="correct the attribute Endian, or export the values again",
+        )
 
 
 def _require_identity(array: GiftiArray, path: object, subject: str) -> None:

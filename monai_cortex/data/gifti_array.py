@@ -141,7 +141,7 @@ def decode(layout: GiftiLayout, text: str, file: NamedFile) -> NDArray[Any]:
             f"{math.prod(layout.shape):,} values, shape {layout.shape}",
         )
     shaped: NDArray[Any] = flat.reshape(layout.shape, order="F" if layout.order == "F" else "C")
-    return shaped.astype(layout.dtype.newbyteorder("="), order="C")
+    return shaped.astype(layout.dtype.newbyteorder("="), order="C", copy=False)
 
 
 def _require_known(name: str, value: str, known: Any, file: NamedFile) -> str:

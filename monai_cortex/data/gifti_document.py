@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn, cast
@@ -15,17 +16,23 @@ from xml.parsers.expat import ExpatError, ParserCreate
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_cortex.errors import ResourceError
+
 from .gifti_array import GiftiArray, GiftiLayout, decode, read_gifti_layout
 from .image_file import inspect_content
-from .memory import memory_limit
+from .memory import OPTION, memory_limit
 from .named_file import NamedFile
 
 __all__ = ["GiftiDocument", "read_gifti"]
 
 _CHUNK = 1 << 20
+# Bytes of XML; more is no surface, and would take longer than anyone waits.
+_LARGEST = 1_000_000_000
 _TEXTS = {"Name", "Value", "Label", "DataSpace", "MatrixData", "Data"}
 _TEXT_LIMIT = 1 << 16
 _ELEMENTS = 1_000_000
+_WEB_PAGE = re.compile(rb"[\xef\xbb\xbf\s]*<(!doctype )?html", re.IGNORECASE)
+_KEYS = (-(1 << 31), 1 << 32)
 _PAGE = "name a GIFTI file; download the file itself, not the page that shows it"
 
 
@@ -58,14 +65,26 @@ def read_gifti(path: str | os.PathLike[str], subject: str = "") -> GiftiDocument
         ResourceError: the arrays need more memory than the limit.
     """
     path = Path(path)
-    content = inspect_content(path, subject, memory_limit(), markup=True)
+    limit = min(memory_limit(), _LARGEST)
+    content = inspect_content(path, subject, limit, markup=True)
     parser = _Parser(path, subject)
+    if content.size > limit:
+        raise ResourceError(
+            "the GIFTI file needs more memory than is allowed",
+            file=path,
+            subject=subject,
+            found=f"more than {limit / 1e9:.3g} GB of text",
+            expected=f"at most {limit / 1e9:.3g} GB",
+            remedy=f"check that the file is what it should be, or raise {OPTION}",
+        )
     if not content.complete:
         parser.refuse("truncated: the compressed stream ends early", f"{content.size:,} bytes", "a gzip trailer")
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
             return parser.read(cast(BinaryIO, stream))
-    except (ExpatError, ValueError, LookupError) as error:
+    except (ExpatError, ValueError, LookupError, OverflowError) as error:
+        if _WEB_PAGE.match(content.head):
+            parser.no_gifti("a web page")
         parser.refuse("truncated or damaged: the XML of the GIFTI file cannot be read", error, "well-formed XML")
 
 
@@ -122,7 +141,7 @@ class _Parser(NamedFile):
 
     def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:
         if name != "GIFTI":
-            self._no_gifti(f"a document of type {name[:40]!r}")
+            self.no_gifti(f"a document of type {name[:40]!r}")
         # The usual line names the DTD's address alone, which is not looked up.
         if subset:
             self._entity()
@@ -135,12 +154,12 @@ class _Parser(NamedFile):
             "ask who made the file; convert it with a tool that you trust",
         )
 
-    def _no_gifti(self, found: str) -> NoReturn:
+    def no_gifti(self, found: str) -> NoReturn:
         self.refuse("not a GIFTI file, no pointset or values in it", found, "XML with the root element GIFTI", _PAGE)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.open and name != "GIFTI":
-            self._no_gifti(f"the root element {name[:40]!r}")
+            self.no_gifti(f"the root element {name[:40]!r}")
         self.elements += 1
         if self.elements > _ELEMENTS:
             self.refuse("the GIFTI file is too complex", f"more than {_ELEMENTS:,} elements", "some data arrays")
@@ -185,7 +204,10 @@ class _Parser(NamedFile):
 
     def _end_label(self, text: str) -> None:
         color = tuple(float(self.label.get(part, 0)) for part in ("Red", "Green", "Blue", "Alpha"))
-        self.document.labels[int(self.label.get("Key", self.label.get("Index", "0")))] = (text.strip(), color)
+        key = int(self.label.get("Key", self.label.get("Index", "0")))
+        if not _KEYS[0] <= key < _KEYS[1]:
+            raise ValueError(f"the key {key} of a label is no integer of 32 bits")
+        self.document.labels[key] = (text.strip(), color)
 
     def _end_space(self, text: str) -> None:
         self.space = text.strip()

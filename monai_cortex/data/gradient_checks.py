@@ -15,6 +15,7 @@ __all__ = ["RawTable", "unit_vectors"]
 
 _EXACT = 1e-4
 _SMALL_UNITS = 20.0
+_LARGEST = 1e5  # of the strongest scanners, ten times
 _SHOWN = 5
 
 
@@ -67,6 +68,19 @@ class RawTable:
             problem = "weighted volumes with a zero vector"
             raise self.error(self.bvec, problem, f"volume {_numbers(zero)}", "a unit vector each")
 
+    def check_size(self) -> None:
+        """Refuse b-values that are negative, or larger than any scanner's.
+
+        Raises:
+            GradientError: naming the b-value, s/mm^2.
+        """
+        largest, smallest = self.b.max(), self.b.min()
+        if smallest < 0:
+            found = f"{smallest:g} in volume {_numbers(np.asarray(self.b < 0))}"
+            raise self.error(self.bval, "negative b-values", found, "0 or more s/mm^2")
+        if largest > _LARGEST:
+            raise self.error(self.bval, "b-values in wrong units", f"largest b = {largest:g}", "s/mm^2")
+
     def check_bvalues(self, b0_threshold: float) -> None:
         """Refuse negative b-values, a wrong unit, only b = 0, or no b = 0.
 
@@ -76,10 +90,8 @@ class RawTable:
         Raises:
             GradientError: naming the file and the b-value.
         """
+        self.check_size()
         largest, smallest = self.b.max(), self.b.min()
-        if smallest < 0:
-            found = f"{smallest:g} in volume {_numbers(np.asarray(self.b < 0))}"
-            raise self.error(self.bval, "negative b-values", found, "0 or more s/mm^2")
         if 0 < largest < _SMALL_UNITS:
             remedy = "multiply b-values in ms/um^2 by 1000"
             raise self.error(self.bval, "b-values in wrong units", f"largest b = {largest:g}", "s/mm^2", remedy)

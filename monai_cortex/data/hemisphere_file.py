@@ -13,9 +13,17 @@ from .surface_checks import require_hemisphere
 from .surface_file import SurfaceFile
 from .surface_names import gifti_files, hemisphere_of, is_gifti
 
-__all__ = ["find_gifti", "gifti_folders", "read_hemisphere_surface", "require_own_side", "require_side_of_name"]
+__all__ = [
+    "find_gifti",
+    "gifti_folders",
+    "read_hemisphere_surface",
+    "require_brain_size",
+    "require_own_side",
+    "require_side_of_name",
+]
 
 _ACROSS = 5.0  # mm; hemispheres have their middles 30 mm from the midline
+_EXTENT = (5.0, 500.0)  # mm; hemispheres of mice and of whales
 
 
 def gifti_folders(place: Path) -> tuple[Path, ...]:
@@ -89,6 +97,27 @@ def require_own_side(surface: SurfaceFile, side: str) -> None:
             found=f"its middle at x = {middle:.1f} mm (right is positive)",
             expected=f"{side} on its own side",
             remedy="check that left and right were not mixed up",
+        )
+
+
+def require_brain_size(surface: SurfaceFile) -> None:
+    """Refuse a white or pial surface that no brain has: its coordinates are in another unit than mm.
+
+    Args:
+        surface: as read from its file.
+
+    Raises:
+        GeometryError: it is smaller than 5 mm or larger than 500 mm along its longest axis.
+    """
+    extent = float((surface.mesh.vertices.amax(0) - surface.mesh.vertices.amin(0)).max())
+    if not _EXTENT[0] <= extent <= _EXTENT[1]:
+        raise GeometryError(
+            "the surface has not the size of a brain, its unit of length is not mm",
+            file=surface.path,
+            subject=surface.subject,
+            found=f"{extent:.4g} mm along its longest axis",
+            expected=f"{_EXTENT[0]:g} to {_EXTENT[1]:g} mm",
+            remedy="scale the coordinates to mm",
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monai_cortex.errors import InputFileError
 
-__all__ = ["read_head", "read_text", "require_file"]
+__all__ = ["read_head", "read_text", "refuse_foreign", "require_file"]
 
 _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer", "get the content with `git lfs pull`"),
@@ -79,6 +79,22 @@ def read_head(path: str | os.PathLike[str], subject: str = "", size: int = 1024,
             expected="a readable file",
             remedy="check the file's permissions and its disk",
         ) from error
+    refuse_foreign(head, path, subject, markup=markup)
+    return head
+
+
+def refuse_foreign(head: bytes, path: str | os.PathLike[str], subject: str = "", *, markup: bool = False) -> None:
+    """Refuse content that is a web page or the pointer of a data-versioning tool.
+
+    Args:
+        head: first bytes.
+        path: of the file, for messages.
+        subject: identifier for messages.
+        markup: the file's own format is XML, so that its reader tells it from a web page.
+
+    Raises:
+        InputFileError: it is.
+    """
     start = head[:300].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for sign, name, remedy in _FOREIGN:
         if markup and sign.startswith(b"<"):
@@ -92,7 +108,6 @@ def read_head(path: str | os.PathLike[str], subject: str = "", size: int = 1024,
                 expected=f"the content of a {Path(path).name}",
                 remedy=remedy,
             )
-    return head
 
 
 def read_text(path: str | os.PathLike[str], subject: str = "") -> str:

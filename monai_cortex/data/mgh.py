@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from monai_cortex.errors import InputFileError
 
 from .affine import is_usable
-from .image_file import inspect_content
-from .memory import memory_limit
 from .nifti_header import Layout
-from .voxels import Volume, check_values, load_voxels, require_contrast, require_whole
+from .voxels import Volume, check_values, load_voxels, read_layout_of, require_contrast, require_whole
 
 __all__ = ["read_mgh", "surface_offset"]
 
@@ -34,6 +32,7 @@ _HEADER = np.dtype(
 )
 _LARGEST = 1 << 15
 _EDGE = (5e-3, 500.0)
+_DIRECTION = 0.01
 
 
 def read_mgh(path: str | os.PathLike[str], *, subject: str = "", constant: bool = False) -> Volume:
@@ -52,9 +51,8 @@ def read_mgh(path: str | os.PathLike[str], *, subject: str = "", constant: bool 
         ResourceError: the image needs more memory than the limit.
     """
     place = Path(path)
-    content = inspect_content(place, subject, memory_limit())
-    layout = _layout(content.head, place, subject)
-    require_whole(content, layout, place, subject)
+    layout = read_layout_of(place, subject, lambda head: _layout(head, place, subject))
+    require_whole(layout, place, subject, surplus=True)
     values = check_values(load_voxels(place, layout, subject), "error", place, subject)
     if not constant:
         require_contrast(values, place, subject)
@@ -95,9 +93,17 @@ def _affine(header: np.void, path: Path, subject: str) -> NDArray[np.float64]:
         affine[:3, :3] = axes.T * spacing
         affine[:3, 3] = center - affine[:3, :3] @ (header["shape"][:3] / 2)
     placed = header["placed"] == 1
-    if not placed or not is_usable(affine) or not all(_EDGE[0] <= edge <= _EDGE[1] for edge in spacing):
+    with np.errstate(over="ignore", invalid="ignore"):
+        turned = bool((np.abs(np.linalg.norm(axes, axis=1) - 1) <= _DIRECTION).all())
+    if not placed or not turned or not is_usable(affine) or not all(_EDGE[0] <= edge <= _EDGE[1] for edge in spacing):
         found = f"spacing {spacing.tolist()}, axes {axes.tolist()}" if placed else "no orientation (goodRASFlag 0)"
-        raise _refused("the volume does not say where it lies", path, subject, found, "a finite, invertible affine")
+        raise _refused(
+            "the volume does not say where it lies",
+            path,
+            subject,
+            found,
+            "axes of length 1, and a finite, invertible affine",
+        )
     return affine
 
 

@@ -49,6 +49,8 @@ def read_mrtrix_gradients(
         remedy = "export it with `mrinfo dwi.mif -export_grad_mrtrix dwi.b`; FSL tables are dwi.bval and dwi.bvec"
         raise table.error(path, "not an MRtrix table (x y z b)", found, "one row of 4 numbers for each volume", remedy)
     table.check_entries(volumes)
+    # Scaling by the vectors would hide what is wrong with b-values of zero vectors.
+    table.check_size()
     table.check_directions(b0_threshold)
     factors = _factors(table.vectors)
     table.b = table.b * factors

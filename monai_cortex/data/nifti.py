@@ -10,15 +10,13 @@ from nibabel.nifti1 import intent_codes
 
 from monai_cortex.errors import InputFileError
 
-from .image_file import inspect_content
-from .memory import memory_limit
 from .nifti_header import Layout, read_layout
-from .voxels import Volume, check_values, load_voxels, require_contrast, require_whole
+from .voxels import Volume, check_values, load_voxels, read_layout_of, require_contrast, require_whole
 
 __all__ = ["Volume", "read_volume"]
 
 _POLICIES = ("error", "mask", "keep")
-_NAME = re.compile(r"(.*)\.(nii|hdr|img)(\.gz)?", re.IGNORECASE)
+_NAME = re.compile(r"(.*)\.(nii|hdr|img)(\.gz)?", re.IGNORECASE | re.DOTALL)
 
 
 def read_volume(
@@ -58,13 +56,13 @@ def read_volume(
             f'need nonfinite in {_POLICIES} and prefer "", "sform" or "qform", got {nonfinite!r}, {prefer!r}.'
         )
     header_path, image_path = _pair(Path(path), subject)
-    content = inspect_content(header_path, subject, memory_limit())
-    layout = read_layout(content.head, header_path, subject, prefer)
+    single = image_path == header_path
+    layout = read_layout_of(header_path, subject, lambda head: read_layout(head, header_path, subject, prefer, single))
+    if not single:
+        require_whole(layout._replace(offset=0, shape=()), header_path, subject, surplus=True)
+    require_whole(layout, image_path, subject)
     if intent:
         _require_intent(layout, intent, header_path, subject)
-    if image_path != header_path:
-        content = inspect_content(image_path, subject, memory_limit())
-    require_whole(content, layout, image_path, subject)
     layout = layout._replace(shape=_shape(layout.shape, ndim, path, subject))
     values = check_values(load_voxels(image_path, layout, subject), nonfinite, path, subject)
     if not constant:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import nibabel as nib
@@ -16,6 +18,7 @@ from .affine import affine_gap, is_usable
 
 __all__ = ["Layout", "read_layout"]
 
+_log = logging.getLogger(__name__)
 _SIZES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MAGIC = {b"n+1\0": (348, True), b"ni1\0": (348, False), b"n+2\0": (540, True), b"ni2\0": (540, False)}
 _MILLIMETERS = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
@@ -78,6 +81,16 @@ class _Header:
             self.refuse("implausible header-size field", min(claims), f"{size}, which the magic {magic!r} implies")
         return size, single
 
+    def require_place(self, single: bool) -> None:
+        if single != self.single:
+            places = {True: "this file (n+1, n+2)", False: "a .img file beside it (ni1, ni2)"}
+            self.refuse(
+                "the magic and the name disagree on where the voxels are",
+                f"the magic says {places[self.single]}",
+                f"{places[single]}, as the name says",
+                "rename the file, or export the image again",
+            )
+
     def shape(self) -> tuple[int, ...]:
         dims = [int(size) for size in self.fields["dim"]]
         count = dims[0]
@@ -109,9 +122,14 @@ class _Header:
 
     def scale(self) -> tuple[float, float]:
         try:
+            # nibabel takes an infinite slope for none.
+            if np.isinf(self.fields["scl_slope"]):
+                raise HeaderDataError(f"slope {self.fields['scl_slope']}")
             slope, intercept = self.fields.get_slope_inter()
         except HeaderDataError as error:
             self.refuse("invalid intensity scale (scl_slope, scl_inter)", error, "finite numbers")
+        if slope is None and self.fields["scl_slope"] != 0:
+            _log.warning("%s: scl_slope is NaN, taken as no scaling", Path(str(self.file)).name)
         return (1.0, 0.0) if slope is None else (slope, intercept or 0.0)
 
     def affine(self, shape: tuple[int, ...], prefer: str) -> NDArray[np.float64]:
@@ -155,6 +173,8 @@ class _Header:
 
     def _in_millimeters(self, affine: NDArray[np.float64]) -> NDArray[np.float64]:
         unit = int(self.fields["xyzt_units"]) & 7
+        if unit not in _MILLIMETERS:
+            _log.warning("%s: unknown unit of length %d, taken as mm", Path(str(self.file)).name, unit)
         scaled: NDArray[np.float64] = np.array(affine, np.float64)
         scaled[:3] *= _MILLIMETERS.get(unit, 1.0)
         edges = np.linalg.norm(scaled[:3, :3], axis=0)
@@ -168,18 +188,20 @@ class _Header:
         return scaled
 
 
-def read_layout(head: bytes, file: object, subject: str = "", prefer: str = "") -> Layout:
+def read_layout(head: bytes, file: object, subject: str = "", prefer: str = "", single: bool | None = None) -> Layout:
     """Interpret a header.
 
     Args:
         head: first bytes of the header's file, decompressed, 540 or more where there are as many.
         file, subject: for messages.
         prefer: "sform" or "qform" decides where both are declared and disagree; "" refuses.
+        single: whether the file's name says that the voxels follow in the same file; None takes the magic's word.
 
     Raises:
         InputFileError: what the header says cannot be.
     """
     header = _Header(head, file, subject)
+    header.require_place(header.single if single is None else single)
     shape = header.shape()
     place = header.affine(shape, prefer)
     return Layout(shape, header.dtype(), header.offset(), *header.scale(), place, int(header.fields["intent_code"]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ from .cortical_samples import write_fsaverage5_cortex, write_mirrored_fsaverage5
 from .gradients import GradientTable, write_fsl_gradients
 from .mni_samples import write_mni152
 from .nifti_writer import write_volume
+from .offered import offered, offered_names
 from .sample_packages import missing_package
 from .sample_record import write_sample_record
 
 __all__ = ["sample_dataset", "write_samples"]
 
-_GROUP = "monai_cortex.samples"
 _SMALL_64D = {
     "name": "small_64D",
     "source": "dipy.data.get_fnames('small_64D'), shipped inside the dipy package",
@@ -52,6 +51,7 @@ def sample_dataset(slug: str, output_dir: str | os.PathLike[str], subject: str =
 
     Raises:
         ConfigError: there are no samples for the method, no such subject, or a package that is needed is not installed.
+        PluginError: two distributions offer them, or the one that does cannot be imported.
     """
     folder = Path(output_dir) / "samples"
     write_samples(slug, folder, replace=False, subject=subject)
@@ -69,6 +69,7 @@ def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = 
 
     Raises:
         ConfigError: there are no samples for the method, no such subject, or a package that is needed is not installed.
+        PluginError: two distributions offer them, or the one that does cannot be imported.
     """
     writers = _writers(slug)
     if subject and subject not in writers:
@@ -85,18 +86,10 @@ def write_samples(slug: str, folder: str | os.PathLike[str], *, replace: bool = 
 def _writers(slug: str) -> Mapping[str, Callable[[Path], None]]:
     if slug in _SAMPLES:
         return _SAMPLES[slug]
-    added = entry_points(group=_GROUP)
-    found = {entry.value: entry for entry in added if entry.name == slug}
-    if not found:
-        raise _unknown("method", slug, sorted({*_SAMPLES, *added.names}))
-    if len(found) > 1:
-        raise ConfigError(
-            f"sample data of {slug!r} are offered twice",
-            found=", ".join(sorted(found)),
-            expected="one distribution that offers them",
-            remedy="uninstall the other",
-        )
-    writers: Mapping[str, Callable[[Path], None]] = next(iter(found.values())).load()
+    added = offered("samples", slug)
+    if added is None:
+        raise _unknown("method", slug, sorted({*_SAMPLES, *offered_names("samples")}))
+    writers: Mapping[str, Callable[[Path], None]] = added  # type: ignore[assignment]
     return writers
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from monai_cortex.errors import GeometryError
 from monai_cortex.geometry.mesh import Mesh
-from monai_cortex.geometry.topology import MeshTopology, mesh_topology, signed_volume
+from monai_cortex.geometry.sphere import sphere_center
+from monai_cortex.geometry.topology import MeshTopology, mesh_topology, neighbor_distance, signed_volume
 
 from .surface_file import SurfaceFile, make_mesh
 
@@ -29,11 +30,12 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-_AGAIN = "make the surface again"
 _SPHERE = 2
 # Files store float32, and projecting a point off a center by this share of the radius turns it by 0.1 degrees.
 _OFFSET = 2e-3
 _SPREAD = 1e-2
+# Icospheres of 42 vertices have edges of 42 %.
+_MANY, _FAR = 40, 0.7
 
 
 class SurfaceReport(NamedTuple):
@@ -77,7 +79,12 @@ class SphereReport(NamedTuple):
 
 
 def check_surface(
-    surface: SurfaceFile | Mesh, file: str | os.PathLike[str] = "", subject: str = "", *, closed: bool = True
+    surface: SurfaceFile | Mesh,
+    file: str | os.PathLike[str] = "",
+    subject: str = "",
+    *,
+    closed: bool = True,
+    handles: bool = False,
 ) -> SurfaceReport:
     """Refuse a surface that is not what its use needs; the vertices are never changed, merged or dropped.
 
@@ -86,21 +93,23 @@ def check_surface(
         file: path for messages; "" takes the surface's own.
         subject: identifier for messages; "" takes the surface's own.
         closed: False lets cut and patch surfaces pass: holes, pieces and vertices without a triangle.
+        handles: True lets closed surfaces pass that are none of a sphere; what lies inside is known of them too.
 
     Returns:
         Counts. Vertices that lie exactly on another are counted and logged, not refused: projections make a few.
 
     Raises:
         GeometryError: coordinates that are not finite, indices out of range, triangles that name a vertex twice, edges
-            of more than two triangles, triangles turned against their neighbors; and, where it must be closed, holes,
-            handles, several pieces, vertices without a triangle, or all triangles turned inward.
+            of more than two triangles, triangles turned against their neighbors, neighbors that lie anywhere; and,
+            where it must be closed, holes, handles, several pieces, vertices without a triangle, or all triangles
+            turned inward.
     """
     mesh, place = _place(surface, file, subject)
     make_mesh(mesh.vertices.numpy(), mesh.faces.numpy(), **place)
     topology = mesh_topology(mesh)
     _require_manifold(topology, place)
     if closed:
-        _require_closed(topology, place)
+        _require_closed(topology, handles, place)
     if topology.inconsistent_edges:
         _refuse(
             "some faces are flipped (inconsistent winding)",
@@ -117,6 +126,7 @@ def check_surface(
             "check which hemisphere the file belongs to, or reverse the order of each face",
             **place,
         )
+    _require_neighbors(mesh, place)
     duplicates = _duplicates(mesh.vertices)
     if duplicates:
         _log.warning("%s: %d vertices lie exactly on another", Path(place["path"]).name or "surface", duplicates)
@@ -136,7 +146,7 @@ def measure_sphere(mesh: Mesh) -> SphereReport:
     radius = float(length.mean())
     if radius <= 0:
         return SphereReport(radius, float("inf"), float("inf"), 0, 0.0, False, _duplicates(mesh.vertices))
-    center = _center(mesh.vertices)
+    center = sphere_center(mesh.vertices)
     folded = int((torch.linalg.det(mesh.vertices[mesh.faces] / radius) < 0).sum())
     return SphereReport(
         radius=radius,
@@ -246,23 +256,32 @@ def _refuse(
 
 
 def _require_manifold(topology: MeshTopology, place: dict[str, Any]) -> None:
-    faults = {
-        "faces name a vertex twice (degenerate)": topology.degenerate_faces,
-        "edges have more than two faces (non-manifold)": topology.nonmanifold_edges,
-    }
-    for fault, count in faults.items():
-        if count:
-            _refuse(f"the surface is damaged: {fault}", count, 0, _AGAIN, **place)
+    twice, many = topology.degenerate_faces, topology.nonmanifold_edges
+    if twice or many:
+        fault = "faces name a vertex twice (degenerate)" if twice else "edges have more than two faces (non-manifold)"
+        _refuse(f"the surface is damaged: {fault}", twice or many, 0, "make the surface again", **place)
 
 
-def _require_closed(topology: MeshTopology, place: dict[str, Any]) -> None:
-    if topology.euler != _SPHERE or topology.open_edges or topology.components != 1:
+def _require_closed(topology: MeshTopology, handles: bool, place: dict[str, Any]) -> None:
+    if (topology.euler != _SPHERE and not handles) or topology.open_edges or topology.components != 1:
         _refuse(
             "the surface is not closed, or has handles or several pieces",
             f"Euler characteristic {topology.euler}, {topology.open_edges} open edges, {topology.components} pieces, "
             f"{topology.unreferenced} vertices without a face (unreferenced)",
             f"Euler characteristic {_SPHERE}, 0 open edges, 1 piece, 0 vertices without a face",
-            "use the whole surface of one hemisphere, with its topology corrected",
+            "use the whole surface of one hemisphere, with its topology corrected; open_surfaces accepts cut ones",
+            **place,
+        )
+
+
+def _require_neighbors(mesh: Mesh, place: dict[str, Any]) -> None:
+    share = neighbor_distance(mesh)
+    if len(mesh.vertices) >= _MANY and share > _FAR:
+        _refuse(
+            "neighbors on the surface lie as far apart as any two of its vertices",
+            f"edges of {share:.0%} of the mean distance of two vertices",
+            f"at most {_FAR:.0%}",
+            "check that vertices and faces are of one surface; in GIFTI, the attribute ArrayIndexingOrder",
             **place,
         )
 
@@ -275,14 +294,5 @@ def _duplicates(vertices: Tensor) -> int:
 
 def _is_round(vertices: Tensor) -> bool:
     """Whether the points lie on a sphere, wherever its center is."""
-    length = (vertices - _center(vertices)).norm(dim=1)
+    length = (vertices - sphere_center(vertices)).norm(dim=1)
     return bool((length / length.mean() - 1).abs().max() <= _SPREAD)
-
-
-def _center(vertices: Tensor) -> Tensor:
-    r"""Center c of the sphere that fits best, :math:`|x|^2 = 2 c \cdot x + k`, in the least squares sense; ``(3,)``."""
-    middle = vertices.mean(0)
-    points = vertices - middle
-    squares = (points**2).sum(1)
-    # The pseudo-inverse gives points in a plane, which have no center, their middle.
-    return torch.linalg.pinv(points.T @ points, hermitian=True) @ (points.T @ (squares - squares.mean())) / 2 + middle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.geometry.mesh import Mesh
 
 __all__ = ["SurfaceFile", "make_mesh", "require_finite"]
+
+_FARTHEST = 1e6
 
 
 class SurfaceFile(NamedTuple):
@@ -50,12 +53,14 @@ def make_mesh(vertices: ArrayLike, faces: ArrayLike, path: str | os.PathLike[str
         Vertices float64, faces int64; copies.
 
     Raises:
-        GeometryError: a coordinate is NaN or infinite, or an index is out of range.
+        GeometryError: a coordinate is NaN, infinite or beyond a kilometer, or an index is out of range.
     """
     with np.errstate(invalid="ignore"):  # a signaling NaN makes its conversion complain
         points, corners = np.array(vertices, np.float64), np.array(faces, np.int64)
-    bad = ~np.isfinite(points).all(1)
-    if bad.any():
+    # Extremes are NaN or infinite where a coordinate is; only then it is looked for.
+    largest = float(np.maximum(points.max(initial=0), -points.min(initial=0)))
+    if not math.isfinite(largest):
+        bad = ~np.isfinite(points).all(1)
         raise GeometryError(
             "the surface holds NaN or infinite coordinates",
             file=path,
@@ -64,8 +69,17 @@ def make_mesh(vertices: ArrayLike, faces: ArrayLike, path: str | os.PathLike[str
             expected="finite coordinates in mm",
             remedy="make the surface again",
         )
-    outside = (corners < 0) | (corners >= len(points))
-    if outside.any():
+    if largest > _FARTHEST:
+        raise GeometryError(
+            "the surface has absurd coordinates, as of a wrong byte order",
+            file=path,
+            subject=subject,
+            found=f"{largest:.3g} mm",
+            expected=f"at most {_FARTHEST:g} mm",
+            remedy="make the surface again; in GIFTI, correct the attribute Endian",
+        )
+    if corners.size and (corners.min() < 0 or corners.max() >= len(points)):
+        outside = (corners < 0) | (corners >= len(points))
         face = int(outside.any(1).argmax())
         raise GeometryError(
             "a face names a vertex that does not exist (index out of range)",

@@ -20,7 +20,7 @@ from monai_cortex.geometry.topology import signed_volume
 from .annotation import read_annotation
 from .dataset_folder import no_subject, subject_folders
 from .gifti import read_gifti_labels
-from .hemisphere_file import find_gifti, gifti_folders, read_hemisphere_surface, require_own_side
+from .hemisphere_file import find_gifti, gifti_folders, read_hemisphere_surface, require_brain_size, require_own_side
 from .input_file import require_file
 from .mgh import read_mgh, surface_offset
 from .nifti import read_volume
@@ -90,11 +90,12 @@ def synthesis_subjects(
     return items
 
 
-def read_synthesis_subject(item: Mapping[str, Any]) -> CorticalSurfaces:
+def read_synthesis_subject(item: Mapping[str, Any], open_surfaces: bool = False) -> CorticalSurfaces:
     """Read and check the files of one item of :func:`synthesis_subjects`.
 
     Args:
         item: paths and subject.
+        open_surfaces: accept cut and patch surfaces, which are closed over their holes to tell inside from outside.
 
     Returns:
         The surfaces, and the image.
@@ -110,7 +111,7 @@ def read_synthesis_subject(item: Mapping[str, Any]) -> CorticalSurfaces:
     for kind in _KINDS:
         for side, path in item[kind].items():
             surface = read_hemisphere_surface(path, subject, side, scanner=True)
-            _check(surface, side, image)
+            _check(surface, side, image, open_surfaces)
             meshes[kind][side] = surface.mesh
     labels, names = _labels(item, meshes["white"])
     return CorticalSurfaces(meshes["white"], meshes["pial"], image, labels, names, subject)
@@ -163,8 +164,8 @@ def _read_image(path: str, subject: str) -> Volume:
     return read_volume(path, ndim=3, subject=subject, constant=True)
 
 
-def _check(surface: SurfaceFile, side: str, image: Volume | None) -> None:
-    report = check_surface(surface, closed=False)
+def _check(surface: SurfaceFile, side: str, image: Volume | None, open_surfaces: bool) -> None:
+    report = check_surface(surface, closed=not open_surfaces, handles=True)
     place = {"file": surface.path, "subject": surface.subject}
     if report.open_edges:
         _log.warning(
@@ -178,6 +179,7 @@ def _check(surface: SurfaceFile, side: str, image: Volume | None) -> None:
             remedy="check which hemisphere the file belongs to, or reverse the order of each face",
             **place,
         )
+    require_brain_size(surface)
     require_own_side(surface._replace(mesh=_in_file_axes(surface)), side)
     if image is None:
         return

@@ -23,10 +23,11 @@ def read_table(
         subject: identifier for messages.
 
     Raises:
-        InputFileError: the file is missing, empty or no text.
-        CortexError: of the given kind, for words, rows of different lengths, or no rows.
+        InputFileError: the file is missing or no text.
+        CortexError: of the given kind, for an empty file, words, rows of different lengths, or no rows.
     """
-    lines = [line.strip() for line in read_text(path, subject).splitlines()]
+    empty = os.path.isfile(path) and not os.path.getsize(path)
+    lines = [] if empty else [line.strip() for line in read_text(path, subject).splitlines()]
     comments = [line.lstrip("# ") for line in lines if line.startswith("#")]
     rows: list[list[float]] = []
     for number, line in enumerate(lines, 1):

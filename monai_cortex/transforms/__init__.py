@@ -8,6 +8,7 @@ from .constrained_deconvolution import (
     ConstrainedDeconvolutionDict,
     ConstrainedDeconvolutiond,
 )
+from .content_cache import ContentCache
 from .cortex_condition import CortexCondition, CortexConditionD, CortexConditionDict, CortexConditiond
 from .cortex_crops import training_crops, validation_crops
 from .cortex_preprocessing import cortex_channels, cortex_preprocessing

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monai.data import CacheDataset, Dataset
+from monai.data import Dataset
 from monai.transforms import (
     Compose,
     FgBgToIndicesd,
@@ -16,6 +17,8 @@ from monai.transforms import (
     SpatialPadd,
     Transform,
 )
+
+from monai_cortex.transforms.content_cache import ContentCache
 
 __all__ = ["training_crops", "validation_crops"]
 
@@ -30,6 +33,7 @@ def training_crops(
     patch: int = 32,
     number: int = 1,
     cache_rate: float = 1.0,
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Random crops, three of four centered in the cortical ribbon, flipped at random along each axis.
 
@@ -39,6 +43,8 @@ def training_crops(
         patch: voxels along the edges of a crop.
         number: crops of each subject.
         cache_rate: share of the subjects that stay in memory, in [0, 1].
+        cache_dir: folder that keeps what is not random for later runs, see
+            :class:`~monai_cortex.transforms.ContentCache`; None keeps nothing.
 
     Returns:
         Lists of ``number`` crops with ``image``, ``source`` ``(1, P, P, P)`` and ``condition`` ``(C, P, P, P)``.
@@ -46,7 +52,7 @@ def training_crops(
     flips = [RandFlipd(_CHANNELS, 0.5, axis, allow_missing_keys=True) for axis in range(3)]
     # Flat, since MONAI takes a Compose within a Compose for a random transform, which it does not cache.
     transform = Compose([preprocessing, *_crops(patch, number), *flips, _only_channels()]).flatten()
-    return CacheDataset(list(data), transform, cache_rate=cache_rate, num_workers=0, progress=False)
+    return ContentCache(list(data), transform, cache_dir, cache_rate)
 
 
 def validation_crops(

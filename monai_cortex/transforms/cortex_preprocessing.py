@@ -24,6 +24,7 @@ def cortex_preprocessing(
     spacing: float | None = None,
     band_mm: float = 5.0,
     edge_mode: str = "surface_crossing",
+    open_surfaces: bool = False,
 ) -> Compose:
     """Read, choose the grid, compute all fields on it from the meshes, scale.
 
@@ -32,6 +33,7 @@ def cortex_preprocessing(
         spacing: of the grid in mm; None takes the image's own. Distances are never resampled, only the image is.
         band_mm: beyond which distances are clipped, and which becomes 1.
         edge_mode: see :class:`~monai_cortex.transforms.CortexFields`.
+        open_surfaces: accept cut and patch surfaces; their holes are covered to tell inside from outside.
 
     Returns:
         Transform of the items of ``monai_cortex.data.synthesis_subjects``: adds ``image``, ``source`` ``(1, I, J, K)``
@@ -39,7 +41,7 @@ def cortex_preprocessing(
     """
     return Compose(
         [
-            LoadCortexd(),
+            LoadCortexd(open_surfaces=open_surfaces),
             *([] if spacing is None else [Spacingd("image", pixdim=[spacing] * 3)]),
             CropToCortexd(margin_mm=_MARGIN),
             cortex_channels(aux, band_mm, edge_mode),

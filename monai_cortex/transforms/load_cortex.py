@@ -20,7 +20,14 @@ _PATHS = ("white", "pial")
 
 
 class LoadCortex(Transform):
-    """Read and check what an item of :func:`monai_cortex.data.synthesis_subjects` names."""
+    """Read and check what an item of :func:`monai_cortex.data.synthesis_subjects` names.
+
+    Args:
+        open_surfaces: accept cut and patch surfaces.
+    """
+
+    def __init__(self, open_surfaces: bool = False) -> None:
+        self.open_surfaces = open_surfaces
 
     def __call__(self, item: Mapping[str, Any]) -> CorticalSurfaces:
         """Return the surfaces and the image.
@@ -28,7 +35,7 @@ class LoadCortex(Transform):
         Args:
             item: paths and subject.
         """
-        return read_synthesis_subject(item)
+        return read_synthesis_subject(item, self.open_surfaces)
 
 
 class LoadCortexd(MapTransform):
@@ -43,13 +50,18 @@ class LoadCortexd(MapTransform):
         keys: of the paths by side, ``white`` and ``pial``.
         margin_mm: of the grid that is made where there is no image.
         allow_missing_keys: not used; kept for MONAI's signature.
+        open_surfaces: accept cut and patch surfaces.
     """
 
     def __init__(
-        self, keys: KeysCollection = _PATHS, margin_mm: float = 10.0, allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection = _PATHS,
+        margin_mm: float = 10.0,
+        allow_missing_keys: bool = False,
+        open_surfaces: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.transform, self.margin_mm = LoadCortex(), margin_mm
+        self.transform, self.margin_mm = LoadCortex(open_surfaces), margin_mm
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monai.data import CacheDataset
 from monai.transforms import (
     Compose,
     MaskIntensityd,
@@ -19,6 +19,7 @@ from monai.transforms import (
     Transform,
 )
 
+from monai_cortex.transforms.content_cache import ContentCache
 from monai_cortex.transforms.rand_crop_heart import RandCropHeartd
 from monai_cortex.transforms.rand_flip_plane import RandFlipPlaned
 from monai_cortex.transforms.rand_swap_pair import RandSwapPaird
@@ -58,7 +59,8 @@ def cardiac_training_items(
     changes: Mapping[str, Any] | None = None,
     truth: bool = False,
     cache_rate: float = 1.0,
-) -> CacheDataset:
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> ContentCache:
     """Pairs for training; what is not random is computed once and kept in memory.
 
     Args:
@@ -67,6 +69,8 @@ def cardiac_training_items(
         changes: arguments of :func:`registration_pair_augmentation`; None changes nothing, as for validation.
         truth: keep ``true_displacement`` and ``true_inverse`` of simulated pairs, half of all memory.
         cache_rate: share of the pairs that stay in memory, in [0, 1].
+        cache_dir: folder that keeps what is not random for later runs, see
+            :class:`~monai_cortex.transforms.ContentCache`; None keeps nothing.
 
     Returns:
         Items with ``fixed_image``, ``moving_image``, ``valid`` ``(1, I, J, K)`` and, where there are any, labels.
@@ -76,7 +80,7 @@ def cardiac_training_items(
     steps = [preprocessing, keep, *([] if changes is None else [registration_pair_augmentation(**changes)])]
     # Flat, since MONAI takes a Compose within a Compose for a random transform, which it does not cache.
     transform = Compose(steps).flatten()
-    return CacheDataset(list(data), transform, cache_rate=cache_rate, num_workers=0, progress=False)
+    return ContentCache(list(data), transform, cache_dir, cache_rate)
 
 
 def _intensities(prob: float) -> list[Transform]:

@@ -80,6 +80,13 @@ def test_vertices_in_another_order(annotation):
     assert read_annotation(path, 3).labels.tolist() == [1, 2, 0]
 
 
+def test_numbers_that_are_all_strange_to_the_table(annotation, refused):
+    path = annotation(content([77, 78, 79], new_table([(0, NAMES[0], COLORS[0])], 1)))
+    refused(
+        InputFileError, lambda: read_annotation(path, 3, "sub-1"), path, "sub-1", "numbers from 77 to 79", NUMBERS[0]
+    )
+
+
 def test_gaps_in_the_table_and_unknown_numbers(annotation, caplog):
     entries = [(5, "a", (1, 0, 0, 0)), (2, "b", (2, 0, 0, 0)), (3, "black", (0, 0, 0, 0))]
     found = read_annotation(annotation(content([1, 2, 0, 77, 3], new_table(entries, 6))), 5)

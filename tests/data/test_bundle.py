@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from monai_cortex.data import bundle_folder, read_metadata
+from monai_cortex.data import bundle_folder, bundle_identity, read_metadata
 from monai_cortex.errors import BundleError
 
 
@@ -62,3 +62,38 @@ def test_damaged_metadata_are_named(bundle, text):
 def test_missing_metadata_are_named(tmp_path):
     with pytest.raises(BundleError, match=r"metadata\.json"):
         read_metadata(tmp_path)
+
+
+def test_bundle_says_what_it_is(bundle, tmp_path):
+    versioned = bundle.rename(bundle.with_name("some_bundle_v1.2.3"))
+    assert bundle_identity(versioned) == {"bundle": "some_bundle", "version": "1.2.3"}
+    assert bundle_identity(tmp_path)["version"] == "unknown"
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Neither the working folder nor the command line says where a bundle is."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_bundle_inside_the_package_of_a_method_is_found_without_importing_it(distribution):
+    metadata = "their_package/bundles/their_bundle/configs/metadata.json"
+    files = {"their_package/__init__.py": "raise RuntimeError", metadata: "{}"}
+    folder = distribution("theirs", {"methods": "their_method = their_package.method:method"}, files)
+    assert bundle_folder("their_bundle") == str(folder / "their_package" / "bundles" / "their_bundle")
+    assert "their_package" not in sys.modules
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("target", ["no_such_package:method", ":method", "not a name:x", "json:method"])
+def test_broken_method_does_not_hide_the_bundles_of_others(distribution, target):
+    distribution("broken", {"methods": f"broken = {target}"})
+    metadata = "their_package/bundles/their_bundle/configs/metadata.json"
+    files = {"their_package/__init__.py": "", metadata: "{}"}
+    distribution("theirs", {"methods": "their_method = their_package:method"}, files)
+    assert bundle_folder("their_bundle").endswith("their_bundle")
+    with pytest.raises(BundleError, match="other_bundle"):
+        bundle_folder("other_bundle")

@@ -7,7 +7,7 @@ import torch
 
 from monai_cortex.data.gifti import read_gifti_labels, read_gifti_surface, read_gifti_values
 from monai_cortex.data.surface_checks import check_sphere
-from monai_cortex.errors import GeometryError, InputFileError
+from monai_cortex.errors import CortexError, GeometryError, InputFileError
 
 ENCODINGS = ("ASCII", "Base64Binary", "GZipBase64Binary")
 
@@ -232,12 +232,35 @@ TABLE = "".join(f'<Label Key="{key}" {COLORS}>{name}</Label>' for key, name in N
 @pytest.mark.parametrize("inside", ["array", "file"])
 @pytest.mark.parametrize("read", [read_gifti_values, read_gifti_labels])
 def test_values_and_labels_of_the_other_hemisphere(gifti, gifti_array, refused, read, inside):
-    array = gifti_array(np.ones(162, "<i4"), "LABEL", inside=side("CortexRight") if inside == "array" else "")
+    array = gifti_array(np.full(162, 3, "<i4"), "LABEL", inside=side("CortexRight") if inside == "array" else "")
     words = side("CortexRight") if inside == "file" else ""
     path = gifti("a.gii", array, inside=f"{words}<LabelTable>{TABLE}</LabelTable>")
     refused(GeometryError, lambda: read(path, 162, "sub-1", hemisphere="lh"), path, "hemisphere", "rh")
     read(path, 162, hemisphere="rh")
     read(path, 162)
+
+
+def test_no_key_of_the_table(gifti, gifti_array, refused):
+    array = gifti_array(np.full(5, 3, "<i4").astype(">i4").view("<i4"), "LABEL")
+    path = gifti("a.label.gii", array, inside=f"<LabelTable>{TABLE}</LabelTable>")
+    refused(InputFileError, lambda: read_gifti_labels(path, 5), path, "no key", "50331648", "0, 3, 7")
+
+
+@pytest.mark.parametrize("key", ["x", "9" * 30])
+def test_keys_that_are_no_numbers(gifti, gifti_array, refused, key):
+    table = f'<LabelTable><Label Key="{key}" {COLORS}>a</Label></LabelTable>'
+    path = gifti("a.label.gii", gifti_array(np.zeros(5, "<i4"), "LABEL"), inside=table)
+    refused(InputFileError, lambda: read_gifti_labels(path, 5), path)
+
+
+def test_values_of_a_wrong_byte_order(gifti, gifti_array, refused):
+    values = np.random.default_rng(0).normal(0, 1, 162).astype("<f4")
+    read_gifti_values(gifti("a.shape.gii", gifti_array(values, "SHAPE")), 162)
+    path = gifti("b.shape.gii", gifti_array(values, "SHAPE", Endian="BigEndian"))
+    with pytest.raises(CortexError, match="byte order|infinite"):
+        read_gifti_values(path, 162)
+    path = gifti("c.shape.gii", gifti_array((values * 4).round() / 4, "SHAPE", Endian="BigEndian"))
+    refused(GeometryError, lambda: read_gifti_values(path, 162), path, "byte order")
 
 
 def test_labels_and_their_table(gifti, gifti_array, caplog):

@@ -50,6 +50,7 @@ REFUSALS = {
     "zero": (table(vectors=at(3, [0, 0, 0], VECTORS)), directions, "bvec", "volume 3", "a unit vector each", CORRECT),
     "negative": (table(at(1, -5)), bvalues, "bval", "-5 in volume 1", "0 or more s/mm^2", CORRECT),
     "units": (table([0, 0, 1, 2]), bvalues, "bval", "largest b = 2", "s/mm^2", "multiply b-values in ms/um^2 by 1000"),
+    "large": (table([0, 0, 1e9, 2e9]), bvalues, "bval", "largest b = 2e+09", "s/mm^2", CORRECT),
     "unweighted": (
         table([0, 0, 20, 50]),
         bvalues,

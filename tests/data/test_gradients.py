@@ -184,7 +184,8 @@ def test_missing_files(write, refused, lost, how):
     paths[lost].unlink()
     if how == "empty":
         paths[lost].touch()
-    refused(InputFileError, lambda: read_fsl_gradients(*paths, np.eye(4), 5, "sub-1"), paths[lost], "sub-1")
+    kind = GradientError if how == "empty" else InputFileError
+    refused(kind, lambda: read_fsl_gradients(*paths, np.eye(4), 5, "sub-1"), paths[lost], "sub-1")
 
 
 def test_caller_may_raise_the_threshold(write):

@@ -7,6 +7,7 @@ from monai_cortex.data.hemisphere_file import (
     find_gifti,
     gifti_folders,
     read_hemisphere_surface,
+    require_brain_size,
     require_own_side,
     require_side_of_name,
 )
@@ -104,6 +105,23 @@ def test_own_side(ball, refused, side, sign):
         require_own_side(at(sign * middle), side)
     words = ("white", "sub-1", "other side of the brain", f"x = {-sign * 5.1:.1f} mm", f"{side} on its own side")
     refused(GeometryError, lambda: require_own_side(at(sign * -5.1), side), *words)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 10.0])
+def test_size_of_a_brain(ball, refused, factor):
+    def sized(extent):
+        return SurfaceFile(ball._replace(vertices=ball.vertices / 200 * extent), "", None, {}, "white", "sub-1")
+
+    for extent in (8, 150, 480):
+        require_brain_size(sized(extent))
+    refused(
+        GeometryError,
+        lambda: require_brain_size(sized(100 * factor)),
+        "white",
+        "sub-1",
+        "not mm",
+        f"{100 * factor:g} mm",
+    )
 
 
 @pytest.mark.parametrize("name", ["rh.sulc", "a.R.sulc.shape.gii", "hemi-R_sulc.shape.gii"])

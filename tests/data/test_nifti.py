@@ -160,7 +160,7 @@ def test_unknown_policies(nifti, wrong):
 def test_image_over_the_memory_limit(nifti, refused, monkeypatch):
     path = nifti("a.nii")
     monkeypatch.setenv("MONAI_CORTEX_MEMORY_GB", "1e-6")
-    refused(ResourceError, lambda: read_volume(path), path, "1,440 bytes", "MONAI_CORTEX_MEMORY_GB")
+    refused(ResourceError, lambda: read_volume(path), path, "needs 3,360 bytes", "MONAI_CORTEX_MEMORY_GB")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from monai_cortex.data.diffusion import read_diffusion
 from monai_cortex.data.samples import sample_dataset, write_samples
 from monai_cortex.data.shells import find_shells
 from monai_cortex.data.subjects import diffusion_subjects
-from monai_cortex.errors import ConfigError
+from monai_cortex.errors import ConfigError, PluginError
 
 SLUG = "shd_deconvolution"
 
@@ -172,7 +172,7 @@ def test_distributions_add_samples(tmp_path, monkeypatch, refused):
     refused(ConfigError, lambda: sample_dataset("their_method", tmp_path, "two"), "one", "'two'")
     refused(ConfigError, lambda: sample_dataset("their_methods", tmp_path), "their_method", SLUG)
     offer(tmp_path, "others", "other_samples:SAMPLES")
-    refused(ConfigError, lambda: sample_dataset("their_method", tmp_path), "their_samples:SAMPLES", "offered twice")
+    refused(PluginError, lambda: sample_dataset("their_method", tmp_path), "their_samples:SAMPLES", "offered twice")
 
 
 def test_samples_that_the_package_itself_adds_are_there():

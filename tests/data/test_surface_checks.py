@@ -104,6 +104,31 @@ def test_open_surfaces_may_not_be_damaged(ball, refused, name):
     refused(GeometryError, lambda: check_surface(DAMAGED[name][0](ball), FILE, SUBJECT, closed=False), FILE, SUBJECT)
 
 
+def test_handles_pass_where_they_may(refused):
+    """A torus of 7 vertices, each of which neighbors all others."""
+    faces = [[(i + a) % 7, (i + b) % 7, (i + c) % 7] for i in range(7) for a, b, c in ((0, 1, 3), (0, 3, 2))]
+    angle = torch.arange(7) * 2 * torch.pi / 7
+    torus = Mesh(torch.stack([angle.cos(), angle.sin(), 0.3 * (3 * angle).cos()], 1).double(), torch.tensor(faces))
+    refused(
+        GeometryError, lambda: check_surface(torus, FILE, SUBJECT), "Euler characteristic 0, 0 open edges, 1 pieces"
+    )
+    try:
+        assert check_surface(torus, FILE, SUBJECT, handles=True).euler == 0
+    except GeometryError as error:  # its volume has the sign of its drawing
+        assert "inside out" in str(error)  # noqa: PT017
+        assert check_surface(Mesh(torus.vertices, torus.faces.flip(1)), handles=True).euler == 0
+    holes = Mesh(torus.vertices, torus.faces[1:])
+    refused(GeometryError, lambda: check_surface(holes, FILE, SUBJECT, handles=True), "3 open edges")
+
+
+def test_neighbors_that_lie_anywhere(ball, refused):
+    order = torch.randperm(len(ball.vertices), generator=torch.Generator().manual_seed(0))
+    mixed = Mesh(ball.vertices[order], ball.faces)
+    words = (FILE, SUBJECT, "as far apart as any two", "ArrayIndexingOrder")
+    refused(GeometryError, lambda: check_surface(mixed, FILE, SUBJECT, closed=False), *words)
+    check_surface(icosphere(1))
+
+
 def test_counts_of_a_whole_surface(ball):
     assert check_surface(ball) == (162, 320, 2, 0, 0)
     assert check_surface(Mesh(ball.vertices + 1e4, ball.faces)).euler == 2

@@ -23,6 +23,12 @@ def test_coordinates_that_are_not_finite(refused, value):
     refused(GeometryError, lambda: make_mesh(vertices, [[0, 1, 2]], "a/lh.white", "sub-1"), *words)
 
 
+def test_absurd_coordinates(refused):
+    words = ("a/lh.white", "sub-1", "byte order", "2e+06 mm")
+    refused(GeometryError, lambda: make_mesh(2e6 * np.eye(3), [[0, 1, 2]], "a/lh.white", "sub-1"), *words)
+    make_mesh(1e6 * np.eye(3), [[0, 1, 2]], "a")
+
+
 @pytest.mark.parametrize("index", [-1, 3])
 def test_index_out_of_range(refused, index):
     faces = [[0, 1, 2], [0, index, 2], [index, 1, 2]]

@@ -225,11 +225,14 @@ def test_origin_unknown_beside_an_image_off_center(native, refused):
         torch.testing.assert_close(found.white["lh"].vertices, surface("lh", "white"))
 
 
-def test_open_surfaces_are_logged(native, volume_info, caplog):
+def test_open_surfaces_are_refused_unless_asked_for(native, volume_info, refused, caplog):
     place = native()
     rewrite(lambda points, faces: (points, faces[1:]))(place, volume_info)
+    (item,) = synthesis_subjects(place)
+    words = (item["white"]["lh"], "sub-1", "Euler characteristic 1, 3 open edges", "2, 0 open edges", "open_surfaces")
+    refused(GeometryError, lambda: read_synthesis_subject(item), *words)
     with caplog.at_level(logging.WARNING, "monai_cortex"):
-        read_synthesis_subject(synthesis_subjects(place)[0])
+        read_synthesis_subject(item, open_surfaces=True)
     assert "lh.white: 3 open edges; the surface is closed over its holes" in caplog.messages
 
 

@@ -12,7 +12,13 @@ def test_separators_and_blank_lines(tmp_path, text):
     assert read_table(tmp_path / "a", GradientError) == ([[1, -2.5, 300], [4, 5, 6]], ["a remark"])
 
 
-FAULTS = {"# only remarks\n\n": "empty", "1 2\n3\n4 5 6": "rows of 1, 2, 3", "x y\n1 2": "header row", "1\n2 a": "word"}
+FAULTS = {
+    "": "empty",
+    "# only remarks\n\n": "empty",
+    "1 2\n3\n4 5 6": "rows of 1, 2, 3",
+    "x y\n1 2": "header row",
+    "1\n2 a": "word",
+}
 
 
 @pytest.mark.parametrize("text", FAULTS)

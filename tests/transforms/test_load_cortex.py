@@ -9,9 +9,10 @@ import torch
 from monai.data import MetaTensor
 
 from monai_cortex.data import read_synthesis_subject, synthesis_subjects
-from monai_cortex.errors import InputFileError
+from monai_cortex.errors import GeometryError, InputFileError
 from monai_cortex.testing import assert_pair_agrees
 from monai_cortex.transforms import LoadCortex, LoadCortexD, LoadCortexd, LoadCortexDict
+from monai_cortex.transforms.cortex_preprocessing import cortex_preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,18 @@ def test_pair_agrees(path):
 
         assert_pair_agrees(lambda _, expected=expected: list(expected.values()), one, path, name)
     assert LoadCortexD is LoadCortexDict is LoadCortexd
+
+
+def test_open_surfaces_are_read_where_asked_for(tmp_path, path):
+    points, faces = nib.freesurfer.read_geometry(path["white"]["lh"])
+    nib.freesurfer.write_geometry(tmp_path / "lh.white", points, faces[1:])
+    cut = {"subject": "sub-1", "white": {"lh": str(tmp_path / "lh.white")}, "pial": {"lh": path["pial"]["lh"]}}
+    with pytest.raises(GeometryError, match="3 open edges"):
+        LoadCortexd()(cut)
+    with pytest.raises(GeometryError, match="3 open edges"):
+        cortex_preprocessing().transforms[0](cut)
+    for load in (LoadCortexd(open_surfaces=True), cortex_preprocessing(open_surfaces=True).transforms[0]):
+        assert len(load(cut)["white"][0].faces) == len(faces) - 1
 
 
 def test_missing_file_is_named(path):

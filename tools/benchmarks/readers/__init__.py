@@ -1,0 +1,1 @@
+"""Cases of synthesis: signed distances of a cortex."""
