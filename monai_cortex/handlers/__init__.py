@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .checkpoint import CheckpointWriter, ResumeTraining
+    from .cohort_run import track_cohort
     from .cortex_synthesis_writer import CortexSynthesisWriter
     from .deconvolution_writer import DeconvolutionWriter
     from .gradient_clipping import GradientClipping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .seed import SeedEpochs, seed_everything, start_session
     from .session import Session
     from .subject_writer import SubjectWriter
+    from .tracking_sync import sync_runs
     from .training_history import TrainingHistory
     from .weights import load_weights
 
@@ -53,6 +55,8 @@ _HOMES = {
     "plain_errors": "error_messages",
     "seed_everything": "seed",
     "start_session": "seed",
+    "sync_runs": "tracking_sync",
+    "track_cohort": "cohort_run",
     "ui_line": "mlflow_run",
 }
 __all__ = list(_HOMES)

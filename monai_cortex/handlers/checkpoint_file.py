@@ -59,6 +59,8 @@ def _plain_tensor(value: Tensor) -> Tensor:
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Write a checkpoint; the file that was there stays until the new one is complete on the disk.
 
+    Equal content gives equal bytes.
+
     Args:
         path: final name.
         content: see :func:`plain_state`.
@@ -69,8 +71,9 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     state = plain_state(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+        # Into a stream, since torch writes the name of a file, which is a random one here, into the file.
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            torch.save(state, stream)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         free = shutil.disk_usage(path.parent).free
         raise ResourceError(
@@ -104,7 +107,7 @@ def read_checkpoint(path: str | Path, sha256: str | None = None) -> Any:
     if not path.is_file():
         raise CheckpointError("there is no checkpoint", file=path, remedy="check the path, or train first")
     if sha256 is not None and (digest := file_sha256(path)) != sha256.lower():
-        raise _damaged(path, f"sha256 {digest}", f"sha256 {sha256}")
+        raise _damaged(path, f"{path.stat().st_size} bytes, sha256 {digest}", f"sha256 {sha256}")
     if not path.stat().st_size:
         raise _damaged(path, "an empty file")
     try:

@@ -12,7 +12,9 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-__all__ = ["Terminated", "during_run", "orderly_termination"]
+from monai_cortex.errors import ResourceError
+
+__all__ = ["Terminated", "during_run", "named_worker_loss", "orderly_termination"]
 
 _PATIENCE = 20.0  # seconds; batch systems kill about 30 s after they have asked
 
@@ -20,10 +22,15 @@ _requested = threading.Event()
 
 
 class Terminated(SystemExit):
-    """The process was asked to stop by SIGTERM; the exit code is 143, as shells report it."""
+    """The process was asked to stop by SIGTERM; the exit code is 143, as shells report it.
 
-    def __init__(self) -> None:
+    Attributes:
+        orderly: whether an iteration had just ended, so that nothing is half done.
+    """
+
+    def __init__(self, *, orderly: bool = False) -> None:
         super().__init__(128 + signal.SIGTERM)
+        self.orderly = orderly
 
 
 def during_run(engine: Engine, context: Callable[[], AbstractContextManager[object]]) -> None:
@@ -53,14 +60,27 @@ def orderly_termination(engine: Engine, patience: float = _PATIENCE) -> Iterator
     Without effect outside the main thread, and where somebody else already handles the signal.
 
     Args:
-        engine: looks for the signal at the end of its iterations.
+        engine: looks for the signal at the end of its iterations and epochs.
         patience: seconds after which a long iteration is ended in the middle; so does a second signal at once.
 
     Raises:
-        Terminated: with exit code 143, out of the context.
+        Terminated: with exit code 143, out of the context; also in place of an error that came after the signal.
     """
-    if not engine.has_event_handler(_leave, Events.ITERATION_COMPLETED):
-        engine.add_event_handler(Events.ITERATION_COMPLETED, _leave)
+    if not engine.has_event_handler(_leave, Events.EPOCH_COMPLETED):
+        engine.add_event_handler(Events.ITERATION_COMPLETED, _leave_within)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, _leave)
+    with _listening(patience):
+        try:
+            yield
+        except Exception as error:
+            if _requested.is_set():  # batch systems ask all processes, and here the loss of a data worker is an error
+                raise Terminated from error
+            raise
+        _leave(engine)  # a signal that came after the last iteration
+
+
+@contextmanager
+def _listening(patience: float) -> Iterator[None]:
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
@@ -77,13 +97,40 @@ def orderly_termination(engine: Engine, patience: float = _PATIENCE) -> Iterator
     signal.signal(signal.SIGTERM, request)
     try:
         yield
-        _leave(engine)  # a signal that came after the last iteration
     finally:
         again.cancel()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _requested.clear()
 
 
+@contextmanager
+def named_worker_loss() -> Iterator[None]:
+    """Say what to do where a process that loads data was killed.
+
+    Raises:
+        ResourceError: names the process, in place of torch's RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if not text.startswith("DataLoader worker"):
+            raise
+        raise ResourceError(
+            "a process that loads data has died",
+            found=text.splitlines()[0],
+            expected="workers that live as long as the training",
+            remedy="most often memory is short: set a smaller num_workers, or 0; then add --resume true",
+        ) from error
+
+
+def _leave_within(engine: Engine) -> None:
+    """Leave within an epoch; at its end what belongs to the epoch, a scheduler's step for instance, comes first."""
+    length = engine.state.epoch_length
+    if not length or engine.state.iteration % length:
+        _leave(engine)
+
+
 def _leave(_: Engine) -> None:
     if _requested.is_set():
-        raise Terminated
+        raise Terminated(orderly=True)

@@ -182,7 +182,6 @@ def _caption(metrics: Mapping[str, Any]) -> str:
         f"J {_AT_MOST} 0 in {metrics[f'folding{region}_percent']:.3f} % of {where}, "
         f"SD of J {metrics[f'jacobian_sd{region}']:.3f} there, on the registration grid",
         f"inverse consistency {metrics['inverse_consistency_mean_voxels']:.3f} voxels",
-        f"network {metrics['network_s']:.1f} s, refinement {metrics['refine_s']:.1f} s",
     ]
     if "epe_heart_mean_mm" in metrics:
         error, initial = metrics["epe_heart_mean_mm"], metrics["initial_epe_heart_mean_mm"]

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
-from urllib.parse import unquote
 from weakref import WeakSet
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
-from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
 from monai.engines import Evaluator
 from monai.handlers import MLFlowHandler
 
 from monai_cortex.data import switched_on
-from monai_cortex.errors import ConfigError
 from monai_cortex.handlers.engine_output import losses, scalars
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
 from monai_cortex.handlers.privacy import flat_parameters, scrub
 from monai_cortex.handlers.run_description import describe, executed_config
 from monai_cortex.handlers.stale_runs import close_stale_runs
 from monai_cortex.handlers.tracker_calls import TrackerCalls
+from monai_cortex.handlers.tracker_store import database_file, database_uri, find_experiment, store_uri
+from monai_cortex.handlers.tracking_entries import (
+    artifact_entry,
+    deliver,
+    metric_entry,
+    now,
+    parameter_entries,
+    status_entry,
+    tag_entry,
+    text_entry,
+)
+from monai_cortex.handlers.tracking_journal import TrackingJournal, public_store
 
 __all__ = ["MLflowRun", "ui_line"]
 
@@ -41,13 +48,11 @@ _ARTIFACTS = {
     "report.json": None,
     "metrics.json": None,
     "model.pt": None,
+    "model.pt.json": None,
 }
-_KIND = ("mlflow.experimentKind", "custom_model_development")
 _MAKING_A_STORE = 60.0  # seconds that creating the tables of a new database may take
 _UPLOAD = 1e6  # slowest upload in bytes per second that is waited for
 _LAST_WORD = 2.0  # seconds kept for closing a run whose tracker was lost
-_SQLITE = "sqlite:///"
-_BATCH = 100  # parameters that MLflow takes at once
 
 _open: dict[tuple[str, ...], MLflowRun] = {}  # runs of this process that engines may join
 _attached: WeakSet[Engine] = WeakSet()
@@ -60,7 +65,8 @@ class MLflowRun(MLFlowHandler):
     starts first opens a new run under a unique name, the others write into that one, with the trainer's epoch as step;
     it is closed with the first engine, as FINISHED, FAILED after an exception, or KILLED when interrupted. Runs that a
     dead process of this machine has left open are closed as KILLED. A tracker that does not answer costs at most 10
-    seconds and one warning.
+    seconds and one warning; what it did not take stands in ``tracking_journal`` beside the results, for
+    ``python -m monai_cortex sync``.
 
     Logged are tags, see :func:`describe`; the config's scalars as parameters; per epoch the means of ``train/loss`` and
     ``train/learning_rate``, ``train/<metric>`` and ``val/<metric>``; ``config.json``, and from ``output_dir`` the
@@ -94,11 +100,12 @@ class MLflowRun(MLFlowHandler):
     ) -> None:
         # MLFlowHandler.__init__ opens the store, so it waits until there is a run: see _connect.
         self.output_dir, self.bundle_root = Path(output_dir).absolute(), Path(bundle_root)
-        self.uri = _store(tracking_uri) or _database(self.output_dir)
+        self.uri = store_uri(tracking_uri) or database_uri(self.output_dir)
         self.experiment_name, self.run_prefix = experiment, run_prefix
         self.config, self.tags, self.log_every = config, tags, log_every
         self.enabled = switched_on(enabled, "track")
         self.cur_run: Any = None
+        self._awaited = False
         self.experiment: Any = None
         self._key = (str(self.output_dir), self.uri, experiment)
         self._calls, self._owner = TrackerCalls(), Engine(lambda *_: None)
@@ -143,11 +150,19 @@ class MLflowRun(MLFlowHandler):
         tags = describe(config, self.bundle_root, engine, self.tags)
         prefix = self.run_prefix or tags["bundle"]
         self.run_name = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-        new = self.uri.startswith(_SQLITE) and not Path(unquote(self.uri.removeprefix(_SQLITE))).exists()
-        self._calls(lambda: self._connect(tags), allowance=_MAKING_A_STORE if new else 0)
-        if self.cur_run is not None:
-            engine.state.tracking_run = self.cur_run.info.run_id  # type: ignore[attr-defined]
-            self._send(lambda: self._log_config(config, engine))
+        store = public_store(self.uri, database_uri(self.output_dir))
+        run = {"name": self.run_name, "experiment": self.experiment_name, "tags": tags, "started": now()}
+        self._journal = TrackingJournal(self.output_dir, {**run, "store": store})
+        file = database_file(self.uri)
+        allowance = _MAKING_A_STORE if file and not file.exists() else 0
+        self._awaited = True
+        self._awaited = self._calls(lambda: self._connect(tags), allowance)
+        engine.state.tracking_run = self._run_id or self.run_name  # type: ignore[attr-defined]
+        parameters = {name: str(getattr(engine.state, name, None)) for name in self.default_tracking_params}
+        for entry in parameter_entries({**parameters, **flat_parameters(config)}):
+            self._send(entry)
+        if config:
+            self._send(text_entry("config.json", json.dumps(scrub(config), indent=2)))
 
     def iteration_completed(self, engine: Engine) -> None:
         """Add the loss and the learning rate to the means of the epoch."""
@@ -161,7 +176,7 @@ class MLflowRun(MLFlowHandler):
             leader._sums[f"train/{name}"].append(value)
         if self.log_every and engine.state.iteration % self.log_every == 0:
             entries = {f"train/iteration_{name}": value for name, value in values.items()}
-            leader._send(lambda: leader._log_metrics(entries, engine.state.iteration))
+            leader._send(metric_entry(entries, engine.state.iteration))
 
     def epoch_completed(self, engine: Engine) -> None:
         """Log the metrics, and a trainer's means, with the trainer's epoch as step."""
@@ -174,41 +189,37 @@ class MLflowRun(MLFlowHandler):
             entries |= {name: sum(values) / len(values) for name, values in leader._sums.items()}
             leader._sums.clear()
         if entries:
-            leader._send(lambda: leader._log_metrics(entries, leader._owner.state.epoch))
+            leader._send(metric_entry(entries, leader._owner.state.epoch))
 
     def _connect(self, tags: Mapping[str, str]) -> None:
         set_telemetry_client()  # none, also where mlflow was imported before the environment said so
-        beside = (self.output_dir / "mlruns").as_uri() if self.uri == _database(self.output_dir) else None
+        beside = (self.output_dir / "mlruns").as_uri() if self.uri == database_uri(self.output_dir) else None
         super().__init__(
             self.uri, experiment_name=self.experiment_name, run_name=self.run_name, artifact_location=beside
         )
-        try:
-            self._set_experiment()
-        except MlflowException:  # another process has made the experiment between our looking and making
-            self._set_experiment()
-        # Without this tag MLflow's page takes the experiment for one of language models and shows no runs at first.
-        self.client.set_experiment_tag(self.experiment.experiment_id, *_KIND)
-        close_stale_runs(self.client, {run.cur_run.info.run_id for run in _open.values() if run.cur_run is not None})
-        self.cur_run = self.client.create_run(self.experiment.experiment_id, run_name=self.run_name, tags=dict(tags))
+        experiment = find_experiment(self.client, self.experiment_name, self.artifact_location)
+        self.experiment = self.client.get_experiment(experiment)
+        close_stale_runs(self.client, {run._run_id for run in _open.values() if run._run_id})
+        if not self._awaited:  # left behind: the run is opened when its journal is delivered
+            return
+        self.cur_run = self.client.create_run(experiment, run_name=self.run_name, tags=dict(tags))
 
-    def _log_config(self, config: Mapping[str, Any], engine: Engine) -> None:
-        parameters = {name: str(getattr(engine.state, name, None)) for name in self.default_tracking_params}
-        rows = list({**parameters, **flat_parameters(config)}.items())
-        for start in range(0, len(rows), _BATCH):
-            self._log_params(dict(rows[start : start + _BATCH]))
-        if config:
-            self.client.log_text(self.cur_run.info.run_id, json.dumps(scrub(config), indent=2), "config.json")
+    @property
+    def _run_id(self) -> str | None:
+        return None if self.cur_run is None else str(self.cur_run.info.run_id)
 
     def _resumed(self, engine: Engine) -> None:
         leader, run = _open.get(self._key), getattr(engine.state, "resumed_from", None)
         if leader is not None and run is not None:
-            leader._send(lambda: leader.client.set_tag(leader.cur_run.info.run_id, "resumed_from", run))
+            leader._send(tag_entry("resumed_from", run))
 
-    def _send(self, action: Callable[[], object], allowance: float = 0.0) -> None:
-        if self.cur_run is None:  # the store could not be opened
+    def _send(self, entry: Mapping[str, Any], allowance: float = 0.0) -> None:
+        run = self._run_id
+        if run is None:  # the store could not be opened
             self._calls.undelivered += 1
-        else:
-            self._calls(action, allowance)
+        elif self._calls(lambda: deliver(self.client, run, entry, self.output_dir), allowance):
+            return
+        self._journal.append(entry, run)
 
     def _artifacts(self) -> Iterator[tuple[Path, str | None]]:
         for pattern, folder in _ARTIFACTS.items():
@@ -220,33 +231,18 @@ class MLflowRun(MLFlowHandler):
         _open.pop(self._key, None)
         for path, folder in self._artifacts():
             if status == "FINISHED" or self._before.get(path) != _stamp(path):
-                upload = partial(self._upload, path, folder)
-                self._send(upload, allowance=path.stat().st_size / _UPLOAD)
-        self.run_finish_status = status
+                entry = artifact_entry(path, self.output_dir, folder)
+                self._send(entry, allowance=path.stat().st_size / _UPLOAD)
         self._calls.patience = max(self._calls.patience, _LAST_WORD)
-        self._send(self.close)
-
-    def _upload(self, path: Path, folder: str | None) -> None:
-        self.client.log_artifact(self.cur_run.info.run_id, str(path), folder)
+        self._send(status_entry(status))
+        opened, self.cur_run = self._run_id, None
+        if opened:  # a run that was never opened has no connections either
+            self._calls(self.close)
 
 
 def ui_line(output_dir: str | Path) -> str:
     """The command that shows the runs of an output folder in a browser."""
-    return f"mlflow ui --backend-store-uri {quote(_database(Path(output_dir).absolute()))}"
-
-
-def _database(output_dir: Path) -> str:
-    # Blanks stay: encoded ones become folders of their own beside the right one.
-    return _SQLITE + (output_dir / "mlruns.db").as_posix().replace("%", "%25").replace("?", "%3F")
-
-
-def _store(uri: str | None) -> str | None:
-    """The tracking URI that is asked for, by environment or argument."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or uri
-    if uri and ("://" not in uri or uri.startswith("file:")):
-        found, remedy = uri, "give sqlite:///FOLDER/mlruns.db, a server's address, or nothing"
-        raise ConfigError("MLflow keeps no runs in plain folders", found=found, expected="a database", remedy=remedy)
-    return uri
+    return f"mlflow ui --backend-store-uri {quote(database_uri(Path(output_dir).absolute()))}"
 
 
 def _is_evaluator(engine: Engine, leader: MLflowRun) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 from monai.utils import MAX_SEED, set_determinism
 
 from monai_cortex.handlers.error_messages import plain_errors
+from monai_cortex.handlers.seeded_passes import SeededPasses
 
 __all__ = ["SeedEpochs", "seed_everything", "start_session"]
 
@@ -37,7 +41,10 @@ def start_session(seed: int) -> int:
 
 
 class SeedEpochs:
-    """Derive all random numbers of an epoch from (seed, epoch), so that resuming at an epoch repeats them exactly.
+    """Derive all random numbers of an epoch from (seed, epoch), so that resuming repeats them exactly.
+
+    Each epoch begins the data anew, in an order of its own: where an epoch is shorter than the data, it sees a random
+    part of them. A run that resumes within an epoch loads the batches that were seen already once more, unused.
 
     Bitwise on a CPU, for any number of data workers unless they are persistent: those keep their state.
 
@@ -47,14 +54,30 @@ class SeedEpochs:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self._loader: Any = None
+        self._first = True
 
     def attach(self, engine: Engine) -> None:
         """Seed at the start of each epoch, before the data loader is asked for its first batch."""
+        engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def _begin(self, engine: Engine) -> None:
+        self._loader, self._first = engine.state.dataloader, True
 
     def __call__(self, engine: Engine) -> None:
         seed = (self.seed + _STRIDE * engine.state.epoch) % MAX_SEED
         set_determinism(seed)
+        if self._loader is None:  # an engine without data
+            return
         # Worker processes seed themselves from torch; transforms that run in this process do not.
-        loader = getattr(engine, "data_loader", None) or engine.state.dataloader
-        set_rnd(getattr(loader, "dataset", None), seed)
+        set_rnd(getattr(self._loader, "dataset", None), seed)
+        if not self._first:
+            engine.set_data(SeededPasses(self._loader, seed))
+            return
+        self._first = False
+        state: Mapping[str, Any] | None = getattr(engine.state, "random_state", None)
+        seen = engine.state.iteration % engine.state.epoch_length if state and engine.state.epoch_length else 0
+        # Not set_data: the engine itself begins its first epoch, at the iteration that it resumes from.
+        engine.state.dataloader = SeededPasses(self._loader, seed, seen, state)
+        engine.state.random_state = None  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from monai_cortex.handlers.privacy import host_name
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["close_stale_runs"]
+__all__ = ["close_stale_runs", "is_alive"]
 
 
 def close_stale_runs(client: MlflowClient, ours: Collection[str]) -> None:
@@ -27,12 +27,17 @@ def close_stale_runs(client: MlflowClient, ours: Collection[str]) -> None:
     for run in client.search_runs(experiments, running):
         pid = run.data.tags.get("pid", "")
         # An earlier process may have had the number that is ours now.
-        alive = run.info.run_id in ours if pid == str(os.getpid()) else _is_alive(pid)
+        alive = run.info.run_id in ours if pid == str(os.getpid()) else is_alive(pid)
         if not alive:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
+    """Whether a process of this machine may be running; what cannot be told counts as alive.
+
+    Args:
+        pid: its number.
+    """
     if sys.platform == "win32" or not pid.isdecimal():  # no harmless signal to ask with, or nothing to ask for
         return True
     try:

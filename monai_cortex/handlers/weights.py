@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_cortex.errors import CheckpointError
-from monai_cortex.handlers.checkpoint_file import read_checkpoint
+from monai_cortex.handlers.weights_record import read_weights
 
 __all__ = ["bare_network", "first_nonfinite", "fit_weights", "load_weights"]
 
@@ -22,21 +22,27 @@ _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and torch.co
 
 
 def load_weights(
-    network: nn.Module, path: str | Path | None, sha256: str | None = None, *, optional: bool = False
+    network: nn.Module,
+    path: str | Path | None,
+    sha256: str | None = None,
+    *,
+    optional: bool = False,
+    bundle_root: str | Path | None = None,
 ) -> nn.Module:
     """Load weights for inference; every entry of the network must be in the file, and no other.
 
     Args:
         network: gets the weights, cast to its own float width and device.
         path: a state dict, or a checkpoint with one under ``network``, ``model`` or ``state_dict``.
-        sha256: expected digest of the file in hexadecimal.
+        sha256: expected digest of the file in hexadecimal; by default that of the record ``<name>.json`` beside it.
         optional: a path of None, or the word "null" as a command line has it, leaves the network as it is.
+        bundle_root: folder of the bundle that the weights must belong to, where they say so.
 
     Returns:
         The network.
 
     Raises:
-        CheckpointError: if the file is missing, damaged or unsafe, or does not fit the network.
+        CheckpointError: if the file is missing, damaged, unsafe, of another bundle, or does not fit the network.
     """
     if optional and path in (None, "null"):
         return network
@@ -44,7 +50,7 @@ def load_weights(
         raise CheckpointError(
             "no weights are named", expected="a file of weights", remedy="set weights, or train with fit.json"
         )
-    fit_weights(network, read_checkpoint(path, sha256), path)
+    fit_weights(network, read_weights(path, sha256, bundle_root), path)
     return network
 
 

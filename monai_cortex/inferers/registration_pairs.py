@@ -12,7 +12,13 @@ from monai.data import CacheDataset
 from monai.transforms import Transform
 from torch import Tensor
 
-from monai_cortex.data import CorticalHemisphere, registration_subjects, registration_target
+from monai_cortex.data import (
+    CorticalHemisphere,
+    read_cortical_subject,
+    readable_subjects,
+    registration_subjects,
+    registration_target,
+)
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.sphere import vertex_areas
 from monai_cortex.geometry.sphere_map import SphereMap, standardize
@@ -69,6 +75,7 @@ def registration_pairs(  # noqa: PLR0913, PLR0917
     features: Sequence[str] = ("sulc",),
     level: int = 4,
     degree: int = 20,
+    strict: bool | str = True,
 ) -> CacheDataset:
     """Pairs of all subjects of a dataset, one list of :class:`RegistrationPairs` a subject, made once.
 
@@ -79,16 +86,24 @@ def registration_pairs(  # noqa: PLR0913, PLR0917
         features: names of the C features; all must have them.
         level: of the icosphere.
         degree: largest of the features.
+        strict: False leaves out subjects that cannot be read, see :func:`monai_cortex.data.readable_subjects`.
 
     Raises:
-        InputFileError: a folder or file is missing, or one of the fixed subject is damaged.
+        InputFileError: a folder is missing, a file of the fixed subject is missing or damaged, or subjects cannot be
+            read.
         GeometryError: a surface of the fixed subject is not what it should be.
-        RuntimeError: MONAI's, caused by such an error of another subject.
     """
     targets = registration_target(target_dir, hemispheres, features)
-    subjects = registration_subjects(dataset_dir, hemispheres, features)
+    subjects = readable_subjects(
+        registration_subjects(dataset_dir, hemispheres, features, strict=False), _read_halves, strict
+    )
     # MONAI caches what its own transforms make, and calls plain functions each time.
     return CacheDataset(subjects, [LoadHemispheresd(), RegistrationPairs(targets, level, degree)], progress=False)
+
+
+def _read_halves(item: Mapping[str, Any]) -> None:
+    for half in item["hemispheres"].values():
+        read_cortical_subject(half)
 
 
 @cache

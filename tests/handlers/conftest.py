@@ -1,18 +1,8 @@
 import math
-import os
 import shutil
-import time
-import warnings
 
 import pytest
 import torch
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # torch finds parts of MONAI, of ignite and of MLflow out of date
-    from ignite.engine import Events
-    from monai.data import DataLoader, Dataset
-    from monai.engines import SupervisedEvaluator, SupervisedTrainer
-    from monai.handlers import ValidationHandler
 
 from monai_cortex.data import CorticalHemisphere, measure_sphere
 from monai_cortex.geometry.barycentric import interpolate, locate
@@ -23,8 +13,6 @@ from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.rotation_field import exponential, rotation_matrix
 from monai_cortex.geometry.sphere_registration import SphereRegistration
 from monai_cortex.handlers import engine_run
-
-BATCHES = 3
 
 
 @pytest.fixture(autouse=True)
@@ -37,136 +25,6 @@ def _quick(monkeypatch):
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
     engine_run._requested.clear()
-
-
-class Poisoned(torch.nn.Module):
-    """A layer that calls a hook before each forward pass, so that something can go wrong there."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.2), torch.nn.Linear(4, 1))
-        self.hook = lambda: None
-
-    def forward(self, image):
-        self.hook()
-        return self.layer(image)
-
-
-class Training:
-    """A trainer on random data with all its parts; the seed is that of the weights."""
-
-    def __init__(self, epochs=2, handlers=(), seed=0, **options):
-        images = torch.randn(2 * BATCHES, 4, generator=torch.Generator().manual_seed(0))
-        labels = images.sum(1, keepdim=True)
-        data = [
-            {"image": image, "label": label, "subject": f"sub-{index:02d}"}
-            for index, (image, label) in enumerate(zip(images, labels, strict=True))
-        ]
-        torch.manual_seed(seed)
-        self.network = Poisoned()
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.01)
-        self.lr_scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, 1, gamma=0.5)
-        self.save = {"network": self.network, "optimizer": self.optimizer, "lr_scheduler": self.lr_scheduler}
-        self.losses = []
-        self.trainer = SupervisedTrainer(
-            device="cpu",
-            max_epochs=epochs,
-            train_data_loader=DataLoader(Dataset(data), batch_size=2, shuffle=True, **options),
-            network=self.network,
-            optimizer=self.optimizer,
-            loss_function=self.loss,
-            train_handlers=handlers,
-        )
-
-    def loss(self, prediction, label):
-        value = torch.nn.functional.mse_loss(prediction, label)
-        self.losses.append(value.item())
-        return value
-
-    def evaluator(self, handlers=(), **options):
-        loader = DataLoader(Dataset([{"image": torch.ones(4), "label": torch.ones(1)}] * 2), batch_size=1)
-        return SupervisedEvaluator("cpu", loader, self.network, val_handlers=handlers, **options)
-
-    def validate(self, *handlers, **options):
-        """Attach a validator that has one metric, the number of its runs so far."""
-        evaluator = self.evaluator(handlers, **options)
-        runs = []
-
-        @evaluator.on("EPOCH_COMPLETED")
-        def count(engine):
-            runs.append(1)
-            engine.state.metrics["runs_count"] = len(runs)
-
-        ValidationHandler(1, evaluator).attach(self.trainer)
-        return evaluator
-
-
-@pytest.fixture(scope="session")
-def training():
-    return Training
-
-
-@pytest.fixture
-def child():
-    """Run a function in a forked process, which starts at once; gives its process id."""
-    pids = []
-
-    def start(action):
-        pid = os.fork()
-        if not pid:
-            code = 1
-            try:
-                action()
-                code = 0
-            except SystemExit as stop:
-                code = stop.code
-            finally:
-                os._exit(code)
-        pids.append(pid)
-        return pid
-
-    yield start
-    for pid in pids:
-        try:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-        except OSError:
-            continue
-
-
-@pytest.fixture(scope="session")
-def mark():
-    """Let an engine make a file at the end of an iteration, to be waited for."""
-
-    def at(engine, iteration, path):
-        engine.add_event_handler(Events.ITERATION_COMPLETED(once=iteration), lambda _: path.touch())
-
-    return at
-
-
-@pytest.fixture(scope="session")
-def wait():
-    """Wait until a condition holds."""
-
-    def until(condition, seconds=30):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.01)
-
-    return until
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    """The path of a database with tables and no runs; making one takes seconds, copying it none."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("store") / "mlruns.db"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

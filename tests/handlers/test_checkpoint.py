@@ -37,10 +37,11 @@ def start(training, folder, epochs=2, resume=False, seed=0, **options):
 def test_a_training_leaves_model_and_checkpoint(training, tmp_path):
     run = start(training, tmp_path)
     run.trainer.run()
-    assert names(tmp_path) == ["checkpoint.pt", "model.pt"]
+    assert names(tmp_path) == ["checkpoint.pt", "model.pt", "model.pt.json"]
     assert equal(read(tmp_path / "model.pt"), dict(run.network.state_dict()))
     content = read(tmp_path / "checkpoint.pt")
-    assert set(content) == {"network", "optimizer", "lr_scheduler", "trainer", "seed", "tracking_run"}
+    kept = {"trainer", "seed", "tracking_run", "random_state", "exact", "bundle"}
+    assert set(content) == {"network", "optimizer", "lr_scheduler"} | kept
     assert content["trainer"]["iteration"] == 6
     assert content["lr_scheduler"]["last_epoch"] == 2  # the scheduler that was attached later has made its step
     assert content["seed"] is not None
@@ -117,7 +118,7 @@ def test_interval_counts_epochs_and_the_last_one_is_always_written(training, tmp
             written.append(read(tmp_path / "c.pt")["trainer"]["iteration"] // 3)
 
     run.trainer.run()
-    assert written == [2, 4]
+    assert written == [0, 2, 4]
     assert read(tmp_path / "c.pt")["trainer"]["iteration"] == 15
 
 
@@ -148,7 +149,21 @@ def test_failure_leaves_interrupted_and_no_model(training, tmp_path):
     rest = start(training, tmp_path, resume=True)
     rest.trainer.run()
     assert len(rest.losses) == 3
-    assert names(tmp_path) == ["checkpoint.pt", "model.pt"]
+    assert names(tmp_path) == ["checkpoint.pt", "model.pt", "model.pt.json"]
+
+
+def test_a_failure_in_the_first_epoch_costs_no_more_than_that(training, tmp_path):
+    run = start(training, tmp_path)
+    run.network.hook = lambda: 1 / 0 if len(run.losses) == 1 else None
+    with pytest.raises(ZeroDivisionError):
+        run.trainer.run()
+    assert names(tmp_path) == ["checkpoint.pt", "interrupted.pt"]
+    rest = start(training, tmp_path, resume=True, seed=99)
+    rest.trainer.run()
+    assert len(rest.losses) == 6
+    whole = start(training, tmp_path / "whole")
+    whole.trainer.run()
+    assert rest.losses == whole.losses
 
 
 def test_interrupted_stands_in_where_there_is_no_checkpoint(training, tmp_path):
@@ -156,11 +171,72 @@ def test_interrupted_stands_in_where_there_is_no_checkpoint(training, tmp_path):
     run.network.hook = lambda: 1 / 0 if len(run.losses) == 1 else None
     with pytest.raises(ZeroDivisionError):
         run.trainer.run()
-    assert names(tmp_path) == ["interrupted.pt"]
+    (tmp_path / "checkpoint.pt").unlink()
     rest = start(training, tmp_path, resume=True)
     rest.trainer.run()
     assert len(rest.losses) == 4
     assert rest.trainer.state.iteration == 6
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("iteration", [2, 3, 5, 8])
+def test_training_that_was_asked_to_stop_repeats_nothing(training, tmp_path, workers, iteration):
+    """Epochs of 4 iterations over data of 3 batches: the order is drawn anew within an epoch, too."""
+
+    def begin(folder, **how):
+        run = start(training, folder, 3, num_workers=workers, **how)
+        run.trainer.state.epoch_length = 4
+        return run
+
+    whole = begin(tmp_path / "whole")
+    whole.trainer.run()
+    stopped = begin(tmp_path / "parts")
+    at = Events.ITERATION_STARTED(once=iteration)
+    stopped.trainer.add_event_handler(at, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        stopped.trainer.run()
+    assert caught.value.code == 143
+    assert read(tmp_path / "parts" / "interrupted.pt")["trainer"]["iteration"] == iteration
+    rest = begin(tmp_path / "parts", resume=True, seed=99)
+    rest.trainer.run()
+    assert stopped.losses + rest.losses == whole.losses
+    assert len(whole.losses) == 12
+    assert (tmp_path / "parts" / "model.pt").read_bytes() == (tmp_path / "whole" / "model.pt").read_bytes()
+
+
+def test_every_epoch_begins_the_data_anew(training, tmp_path):
+    """Epochs shorter than the data: what an epoch sees must not depend on where the one before has ended."""
+
+    def begin(folder, epochs, **how):
+        run = start(training, folder, epochs, **how)
+        run.trainer.state.epoch_length = 2
+        return run
+
+    whole = begin(tmp_path / "whole", 4)
+    whole.trainer.run()
+    begin(tmp_path / "parts", 1).trainer.run()
+    rest = begin(tmp_path / "parts", 4, resume=True)
+    rest.trainer.run()
+    assert rest.losses == whole.losses[2:]
+
+
+def test_a_new_training_says_that_it_replaces_an_older_one(training, tmp_path, caplog):
+    run = start(training, tmp_path)
+    run.network.hook = lambda: 1 / 0 if len(run.losses) == 4 else None
+    with pytest.raises(ZeroDivisionError):
+        run.trainer.run()
+    start(training, tmp_path).trainer.run()
+    assert "checkpoint.pt and interrupted.pt of an earlier one will be replaced" in caplog.text
+    assert names(tmp_path) == ["checkpoint.pt", "model.pt", "model.pt.json"]
+
+
+def test_damaged_interrupted_costs_the_checkpoint_nothing(training, tmp_path, caplog):
+    start(training, tmp_path).trainer.run()
+    (tmp_path / "interrupted.pt").write_bytes(b"half")
+    rest = start(training, tmp_path, 3, resume=True)
+    rest.trainer.run()
+    assert len(rest.losses) == 3
+    assert "interrupted.pt" in caplog.text
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
@@ -173,9 +249,8 @@ def test_weights_that_are_not_finite_are_not_written(training, tmp_path, epoch):
 
     with pytest.raises(TrainingError, match=rf"layer\.0\.bias of network, epoch {epoch}"):
         run.trainer.run()
-    assert names(tmp_path) == ["checkpoint.pt"] * (epoch - 1)
-    if epoch == 2:
-        assert read(tmp_path / "checkpoint.pt")["trainer"]["iteration"] == 3
+    assert names(tmp_path) == ["checkpoint.pt"]
+    assert read(tmp_path / "checkpoint.pt")["trainer"]["iteration"] == 3 * (epoch - 1)
 
 
 def test_full_disk_stops_the_training_and_keeps_the_checkpoint(training, tmp_path, monkeypatch):
@@ -217,7 +292,7 @@ def test_a_kill_in_the_middle_of_a_save_leaves_a_checkpoint(training, tmp_path, 
     CheckpointWriter(tmp_path, rest.save).attach(rest.trainer)
     rest.trainer.run()
     assert len(rest.losses) == 3
-    assert names(tmp_path) == ["checkpoint.pt", "model.pt"]
+    assert names(tmp_path) == ["checkpoint.pt", "model.pt", "model.pt.json"]
 
 
 def test_sigterm_saves_the_state_and_leaves_with_143(training, tmp_path, child, mark, wait):
@@ -229,7 +304,7 @@ def test_sigterm_saves_the_state_and_leaves_with_143(training, tmp_path, child, 
     wait((tmp_path / "ready").exists)
     os.kill(pid, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 143
-    assert names(tmp_path) == ["interrupted.pt", "ready"]
+    assert names(tmp_path) == ["checkpoint.pt", "interrupted.pt", "ready"]
     assert read(tmp_path / "interrupted.pt")["trainer"]["iteration"] >= 4
 
 

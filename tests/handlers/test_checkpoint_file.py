@@ -40,6 +40,12 @@ def test_round_trip_keeps_everything(tmp_path):
     assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "a.pt"]
 
 
+def test_equal_content_gives_equal_bytes(tmp_path):
+    for name in ("a.pt", "another.pt"):
+        write_checkpoint(tmp_path / name, {"a": torch.ones(3), "b": [1, "text"]})
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "another.pt").read_bytes()
+
+
 def test_tensors_lose_metadata_views_and_gradients(tmp_path):
     image = MetaTensor(torch.ones(4), meta={"filename_or_obj": "Doe_Jane.nii.gz"})
     view = torch.zeros(1000, 1000).T[:2, :2].requires_grad_()
@@ -64,7 +70,7 @@ def test_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
     write_checkpoint(path, {"a": 1})
 
     def full(content, file):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 from ignite.engine import Engine, Events
 
-from monai_cortex.handlers.engine_run import Terminated, during_run, orderly_termination
+from monai_cortex.errors import ResourceError
+from monai_cortex.handlers.engine_run import Terminated, during_run, named_worker_loss, orderly_termination
 
 
 def plain(step=lambda engine, batch: None):
@@ -66,6 +67,7 @@ def test_sigterm_ends_after_the_iteration():
         engine.run([1, 2, 3])
     assert done == [1, 2]
     assert caught.value.code == 143
+    assert caught.value.orderly
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -94,6 +96,38 @@ def test_sigterm_after_the_last_iteration_is_not_lost():
     during_run(engine, lambda: orderly_termination(engine))
     with pytest.raises(Terminated):
         engine.run([1])
+
+
+def test_at_the_end_of_an_epoch_its_handlers_come_first():
+    engine, done = plain(lambda engine, batch: os.kill(os.getpid(), signal.SIGTERM) if batch == 2 else None), []
+    engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: done.append(engine.state.epoch))
+    during_run(engine, lambda: orderly_termination(engine))
+    with pytest.raises(Terminated) as caught:
+        engine.run([1, 2], max_epochs=3)
+    assert caught.value.orderly
+    assert done == [1]
+
+
+def test_an_error_after_the_signal_is_no_failure():
+    """A batch system signals data workers, too, and torch reports their end as an error."""
+
+    def step(engine, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")
+
+    engine = plain(step)
+    during_run(engine, lambda: orderly_termination(engine))
+    with pytest.raises(Terminated) as caught:
+        engine.run([1])
+    assert not caught.value.orderly
+
+
+def test_loss_of_a_data_worker_is_named():
+    message = "DataLoader worker (pid 7) is killed by signal: Killed. \nmore"
+    with pytest.raises(ResourceError, match=r"pid 7\) is killed by signal"), named_worker_loss():
+        raise RuntimeError(message)
+    with pytest.raises(RuntimeError, match="another"), named_worker_loss():
+        raise RuntimeError("another")
 
 
 def test_a_new_run_starts_unburdened():

@@ -114,7 +114,14 @@ def test_a_run_holds_everything(training, out, runs, history):
     assert history(record, "train/loss") == [(1, pytest.approx(means[0])), (2, pytest.approx(means[1]))]
     assert history(record, "train/learning_rate") == [(1, pytest.approx(0.01)), (2, pytest.approx(0.01))]
     assert history(record, "val/runs_count") == [(1, 1), (2, 2)]
-    assert set(artifacts(out, record)) == {"config.json", "figures/a.png", "report.html", "metrics.json", "model.pt"}
+    assert set(artifacts(out, record)) == {
+        "config.json",
+        "figures/a.png",
+        "report.html",
+        "metrics.json",
+        "model.pt",
+        "model.pt.json",
+    }
     stored = json.loads(artifacts(out, record)["config.json"].read_text())
     assert stored["epochs"] == 2
     assert stored["network_def"]["_desc_"] == "words"
@@ -380,9 +387,16 @@ def test_a_server_that_never_answers_costs_its_patience(training, tmp_path, capl
 
 @pytest.mark.parametrize("trouble", [lambda: 1 / 0, lambda: time.sleep(1)], ids=["error", "silence"])
 def test_a_tracker_lost_midway_costs_a_warning_and_the_run_is_closed(training, out, runs, caplog, monkeypatch, trouble):
-    tracker = MLflowRun(out)
-    monkeypatch.setattr(tracker, "_log_config", lambda *_: setattr(tracker._calls, "patience", 0.2))
-    monkeypatch.setattr(tracker, "_log_metrics", lambda *_, **__: trouble())
+    tracker, deliver = MLflowRun(out), mlflow_run.deliver
+
+    def disturbed(client, run, entry, output_dir):
+        if entry["kind"] == "metrics":
+            trouble()
+        else:
+            tracker._calls.patience = 0.2
+        deliver(client, run, entry, output_dir)
+
+    monkeypatch.setattr(mlflow_run, "deliver", disturbed)
     train_without_tracker(training, caplog, tracker)
     assert runs()[0].info.status == "FINISHED"
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from monai_cortex.handlers.privacy import host_name
-from monai_cortex.handlers.stale_runs import close_stale_runs
+from monai_cortex.handlers.stale_runs import close_stale_runs, is_alive
 
 
 @pytest.fixture
@@ -43,3 +43,9 @@ def test_run_of_an_earlier_process_of_our_number_is_killed(status):
 def test_runs_of_other_machines_and_programs_are_left_alone(status, dead):
     assert status(pid=dead, host="another") == "RUNNING"
     assert status() == "RUNNING"
+
+
+def test_living_and_dead_processes_are_told_apart(dead):
+    assert is_alive(str(os.getpid()))
+    assert not is_alive(dead)
+    assert is_alive("not a number")
