@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai_cortex.visualize.canvas import png
+from monai_cortex.visualize.canvas import new_figure, png
 from monai_cortex.visualize.deconvolution import DeconvolutionResult, deconvolution_figure
 from monai_cortex.visualize.fibers import Crop, direction_color, fiber_glyphs
 from monai_cortex.visualize.image_pair_view import PairView, edge_letters, pair_views
@@ -21,12 +21,14 @@ from monai_cortex.visualize.report_content import (
     Citation,
     Facts,
     Failure,
+    Link,
     Picture,
     Report,
     Reproduction,
     Table,
 )
 from monai_cortex.visualize.shape_path import path_figure
+from monai_cortex.visualize.slices import scale_bar, show_slice
 from monai_cortex.visualize.surface_grid import SurfaceColumn, SurfaceMap, surface_grid
 from monai_cortex.visualize.surface_view import SurfaceView, surface_view
 from monai_cortex.visualize.synthesis import SynthesisPicture, synthesis_figure
@@ -43,6 +45,7 @@ __all__ = [
     "Failure",
     "GroupPicture",
     "ImageRegistrationPicture",
+    "Link",
     "Orientation",
     "PairView",
     "Picture",
@@ -61,11 +64,14 @@ __all__ = [
     "fiber_glyphs",
     "group_figure",
     "image_registration_figure",
+    "new_figure",
     "pair_views",
     "path_figure",
     "png",
     "registration_figure",
     "render_report",
+    "scale_bar",
+    "show_slice",
     "surface_grid",
     "surface_view",
     "synthesis_figure",

@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from urllib.parse import quote
 
 from monai_cortex.visualize.columns import column_text, is_numeric
 from monai_cortex.visualize.report_content import (
@@ -19,6 +20,7 @@ from monai_cortex.visualize.report_content import (
     Citation,
     Facts,
     Failure,
+    Link,
     Picture,
     Report,
     Reproduction,
@@ -109,15 +111,28 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     if any(len(row) != len(table.headings) for row in table.rows):
         raise ValueError(f"table {table.caption!r}: need {len(table.headings)} cells in each row, one per heading.")
-    columns = [[row[number] for row in table.rows] for number in range(len(table.headings))]
+    columns = [[_shown(row[number]) for row in table.rows] for number in range(len(table.headings))]
     marks = [' class="number"' if is_numeric(column) else "" for column in columns]
     texts = zip(*map(column_text, columns), strict=True)
-    rows = "".join(f"<tr>{_cells(marks, row)}</tr>\n" for row in texts)
+    rows = "".join(f"<tr>{_cells(marks, row, cells)}</tr>\n" for row, cells in zip(texts, table.rows, strict=True))
     return _grid(zip(marks, table.headings, strict=True), rows, table.caption)
 
 
-def _cells(marks: Sequence[str], row: Sequence[str]) -> str:
-    return "".join(f"<td{mark}>{_text(cell)}</td>" for mark, cell in zip(marks, row, strict=True))
+def _cells(marks: Sequence[str], row: Sequence[str], cells: Sequence[object]) -> str:
+    shown = (_linked(_text(text), cell) for text, cell in zip(row, cells, strict=True))
+    return "".join(f"<td{mark}>{text}</td>" for mark, text in zip(marks, shown, strict=True))
+
+
+def _shown(cell: object) -> object:
+    return cell.text if isinstance(cell, Link) else cell
+
+
+def _linked(text: str, cell: object) -> str:
+    if not isinstance(cell, Link):
+        return text
+    if cell.address.startswith("/") or ":" in cell.address.partition("/")[0]:
+        raise ValueError(f"need an address relative to the report, got {cell.address!r}.")
+    return f'<a href="{escape(quote(cell.address))}">{text}</a>'
 
 
 def _grid(headings: Iterable[tuple[str, str]], rows: str, caption: str = "") -> str:
@@ -152,7 +167,8 @@ def _checks(checks: Sequence[Check]) -> str:
 
 def _check(check: Check) -> str:
     kind, word = ("good", "✓ passed") if check.passed else ("bad", "✗ failed")
-    return f'<tr><td class="mark {kind}">{word}</td>{_cells(("", ""), (check.name, check.reason))}</tr>\n'
+    reason = (check.name, check.reason)
+    return f'<tr><td class="mark {kind}">{word}</td>{_cells(("", ""), reason, reason)}</tr>\n'
 
 
 def _failure(failure: Failure) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Block", "Check", "Citation", "Facts", "Failure", "Picture", "Report", "Reproduction", "Table"]
+__all__ = ["Block", "Check", "Citation", "Facts", "Failure", "Link", "Picture", "Report", "Reproduction", "Table"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,19 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[object]]
     caption: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to another file of the same output folder.
+
+    Attributes:
+        text: shown.
+        address: relative to the report, without a scheme; characters that addresses cannot hold are encoded.
+    """
+
+    text: str
+    address: str
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from monai_cortex.visualize.report_content import (
     Citation,
     Facts,
     Failure,
+    Link,
     Picture,
     Report,
     Reproduction,
@@ -173,3 +174,19 @@ def test_picture_must_be_a_png():
 def test_citation_must_link_to_the_web(address):
     with pytest.raises(ValueError, match="need an address that starts with https"):
         render_report(Report("Title", citations=(Citation("text", "", address),)))
+
+
+def test_cell_may_lead_to_a_file_beside_the_report():
+    table = Table(
+        ["subject", "n"], [[Link(f"sub-1 {EVIL}", './pages/sub-1 "x".html'), 1], [Link("a:b", "./a:b.html"), 2]]
+    )
+    page = render_report(Report("t", results=[table]))
+    links = [attributes["href"] for tag, attributes in Walk(page).tags if tag == "a"]
+    assert links[-2:] == ["./pages/sub-1%20%22x%22.html", "./a%3Ab.html"]
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a", "javascript:alert(1)", "/etc/passwd", "file:///a"])
+def test_cell_leads_nowhere_else(address):
+    with pytest.raises(ValueError, match="relative"):
+        render_report(Report("t", results=[Table(["a"], [[Link("x", address)]])]))
