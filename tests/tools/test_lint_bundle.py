@@ -83,7 +83,9 @@ def test_our_bundles_are_clean(lint, bundle):
         "torch.os.system",
         "monai.utils.optional_import",
         "torch._utils.thing",
-        "$monai.transforms.Compose",
+        "torch.load",
+        "torch.hub.load",
+        "monai.bundle.download",
         "monai.transforms.",
         7,
     ],
@@ -94,7 +96,7 @@ def test_target_outside_the_allowed_packages(lint, write, target):
     assert repr(target) in finding.what
 
 
-@pytest.mark.parametrize("target", ["torch.optim.Adam", "ignite.metrics.Loss", "monai.data.Dataset", "pathlib.Path"])
+@pytest.mark.parametrize("target", ["torch.optim.Adam", "ignite.metrics.Loss", "monai.data.Dataset", "os.path.join"])
 def test_target_inside_the_allowed_packages(lint, write, target):
     assert lint.lint(write(part={"_target_": target})) == []
 
@@ -111,7 +113,7 @@ def test_target_inside_the_allowed_packages(lint, write, target):
         ("$torch.os.system('ls')", "torch.os.system"),
         ("$[torch][0].os.system('ls')", "?.os"),
         ("$().__class__.__bases__", "?.__class__"),
-        ("$@network.os.remove('x')", "_reference.os.remove"),
+        ("$@network.os.remove('x')", "?.os"),
         ("$(lambda os: 1)(2) or os.remove('x')", "os"),
         ("$[eval for eval in [1]]", "eval"),
         ("$scripts.run()", "scripts.run"),
@@ -141,8 +143,8 @@ def test_import_in_another_place(lint, write):
 
 
 def test_longest_expression(lint, write):
-    assert lint.lint(write(part="$" + "1" * 59)) == []
-    (finding,) = lint.lint(write(part="$" + "1" * 60))
+    assert lint.lint(write(part="$1" + "+1" * 29)) == []
+    (finding,) = lint.lint(write(part="$11" + "+1" * 29))
     assert "61 characters" in finding.what
 
 
@@ -196,7 +198,6 @@ def test_placeholder(lint, write):
         ("%network_deff", "network_deff"),
         ("@_meta_::changelog", "_meta_::changelog"),
         ("@names::0", "names::0"),
-        ("@", ""),
     ],
 )
 def test_missing_reference(lint, write, value, lost):
@@ -266,7 +267,8 @@ def test_duplicate_key(lint, write):
     path = bundle / "configs" / "inference.json"
     path.write_text(path.read_text().replace('"run":', '"seed": 1, "run":'))
     (finding,) = lint.lint(bundle)
-    assert (finding.where, finding.what) == ("seed", "key appears twice")
+    assert finding.what.startswith("a key appears twice, line ")
+    assert finding.what.endswith("'seed'")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "", "[" * 100_000])
