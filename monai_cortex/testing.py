@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monai_cortex.errors import PluginError
+from monai_cortex.data import bundle_folder
+from monai_cortex.errors import BundleError, PluginError
 from monai_cortex.plugins import Method
 
 __all__ = ["assert_equivariant", "assert_pair_agrees", "check_bundle", "check_method"]
@@ -114,7 +115,8 @@ def check_method(method: Method, bundles: str | Path | None = None) -> None:
     Args:
         method: the record to check.
         bundles: folder that must hold the method's bundle. If left out, the bundle is looked for in the source
-            checkout of this package, and not checked where it is not found.
+            checkout of this package and where :func:`~monai_cortex.data.bundle_folder` looks, and not checked where it
+            is not found.
 
     Raises:
         AssertionError: a promise is broken.
@@ -123,8 +125,8 @@ def check_method(method: Method, bundles: str | Path | None = None) -> None:
         _require(bool(getattr(method, field).strip()), f"method {method.name!r} leaves its {field} empty.")
     _require(method.name.isidentifier(), f"method {method.name!r} is not named by an identifier.")
     _require_network(method)
-    folder = Path(bundles or _BUNDLES) / method.bundle
-    if bundles is None and not folder.is_dir():
+    folder = _find_bundle(method.bundle) if bundles is None else Path(bundles) / method.bundle
+    if folder is None:
         return
     _require_files(folder, [f"configs/{name}.json" for name in ("metadata", "train", "inference")])
     _require_files(folder, ["docs/README.md"])
@@ -156,6 +158,15 @@ def check_bundle(folder: str | Path) -> None:
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise AssertionError(sentence)
+
+
+def _find_bundle(name: str) -> Path | None:
+    if (_BUNDLES / name).is_dir():
+        return _BUNDLES / name
+    try:
+        return Path(bundle_folder(name))
+    except BundleError:
+        return None
 
 
 def _require_files(folder: Path, files: Sequence[str]) -> None:

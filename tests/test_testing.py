@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,15 @@ def test_the_bundle_is_looked_for_in_the_checkout(bundle, monkeypatch):
     monkeypatch.setattr(testing, "_BUNDLES", bundle.parent)
     check_method(method())
     check_method(method(bundle="of_a_third_party"))
+    with pytest.raises(AssertionError, match="does not cite"):
+        check_method(method(paper="arXiv:0000.00000"))
+
+
+def test_the_bundle_of_another_distribution_is_looked_for_in_its_package(bundle, distribution, monkeypatch):
+    folder = distribution("theirs", {"methods": "own_method = their_package:method"}, {"their_package/__init__.py": ""})
+    shutil.copytree(bundle, folder / "their_package" / "bundles" / "own_method")
+    monkeypatch.chdir(folder)
+    check_method(method())
     with pytest.raises(AssertionError, match="does not cite"):
         check_method(method(paper="arXiv:0000.00000"))
 

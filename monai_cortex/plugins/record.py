@@ -13,7 +13,10 @@ from monai_cortex.errors import PluginError
 __all__ = ["API_VERSION", "KINDS", "Method", "Plugin"]
 
 API_VERSION = 1
-KINDS = ("methods", "networks", "schedulers", "transforms", "losses", "metrics", "inferers", "handlers", "samples")
+KINDS = (
+    *("methods", "networks", "schedulers", "transforms", "losses", "metrics", "inferers", "handlers"),
+    *("inputs", "samples"),
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Method:
         name: identifier, the same as the plugin's own name.
         summary: what the method does, in one line.
         network: dotted path that the MONAI config parser resolves to a class or function.
-        bundle: folder under ``bundles/`` and name in the model zoo.
+        bundle: its name in the model zoo and of its folder, under ``bundles/`` in the source checkout of this package
+            or, for a method of another distribution, in ``bundles/`` inside the package that holds this record.
         paper: ``arXiv:...`` or ``doi:...``.
     """
 
@@ -108,4 +112,7 @@ def _unfit(kind: str, component: object) -> str:
         return "" if isinstance(component, Method) else f"not a Method but a {type(component).__name__}"
     if kind == "samples":
         return "" if isinstance(component, Mapping) else f"not a mapping but a {type(component).__name__}"
+    if kind == "inputs":
+        fit = all(callable(getattr(component, name, None)) for name in ("subjects", "read"))
+        return "" if fit else f"no DatasetInputs but a {type(component).__name__}"
     return "" if callable(component) else f"neither a class nor a function but a {type(component).__name__}"

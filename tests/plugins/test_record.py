@@ -73,6 +73,11 @@ def test_samples_must_be_a_mapping(plugin):
     assert list(plugin(shipped, kind="samples").load()) == ["simulated"]
 
 
+def test_inputs_must_list_and_read(plugin):
+    assert plugin("good_one:Net", kind="inputs").checked().reason == "no DatasetInputs but a type"
+    assert plugin("monai_cortex.data.dataset_check:_INPUTS", kind="inputs").checked().reason.endswith("a dict")
+
+
 def test_a_method_must_be_a_method(plugin):
     assert plugin("good_one:Net", kind="methods").checked().reason == "not a Method but a type"
     shipped = plugin("monai_cortex.plugins.shd_deconvolution:method", kind="methods")

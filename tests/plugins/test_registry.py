@@ -14,7 +14,7 @@ def named(kind, name):
     return [plugin for plugin in available(kind) if plugin.name == name]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"methods", "samples"}])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"methods", "inputs", "samples"}])
 def test_every_kind_is_read_from_its_own_group(install, kind):
     install("first-dist", {f"monai_cortex.{kind}": ["net = first_dist:Net"]}, {"first_dist.py": NET}, version="2.5")
     (plugin,) = named(kind, "net")

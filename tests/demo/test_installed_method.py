@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+
+from monai_cortex.demo import DEMONSTRATIONS, demonstrations
+from monai_cortex.demo.installed_method import demonstrate_installed
+from monai_cortex.errors import BundleError, PluginError
+
+MODULE = """
+from monai_cortex.plugins import Method
+
+method = Method("their_method", "what it does", "torch.nn.Linear", "their_bundle", "doi:10.1000/1")
+"""
+
+
+@pytest.fixture
+def theirs(distribution, tmp_path, monkeypatch):
+    """A method of another distribution; its commands are printed and do nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", "true")
+    groups = {"methods": "their_method = their_package:method"}
+    metadata = "their_package/bundles/their_bundle/configs/metadata.json"
+    return distribution("theirs", groups, {"their_package/__init__.py": MODULE, metadata: "{}"})
+
+
+def test_bundle_of_another_distribution_is_run_on_its_samples(theirs, tmp_path, capfd):
+    assert list(demonstrations()) == [*DEMONSTRATIONS, "their_method"]
+    demonstrations()["their_method"](tmp_path / "out", None)
+    text = capfd.readouterr().out
+    config = "installed/their_package/bundles/their_bundle/configs"
+    assert "what it does" in text
+    assert f"$ python -m monai.bundle run --config_file {config}/inference.json --output_dir {tmp_path}/out\n" in text
+    assert text.count("$ python") == 1
+    assert f"report  {(tmp_path / 'out').resolve()}/report.html\n" in text
+
+
+def test_with_steps_it_is_trained_first(theirs, tmp_path, capfd):
+    demonstrate_installed("their_method", tmp_path / "out", 20)
+    first, second = (line for line in capfd.readouterr().out.splitlines() if line.startswith("$"))
+    assert "train.json" in first
+    assert "--steps 20 --epochs 10" in first
+    assert second.endswith(f"inference.json --output_dir {tmp_path}/out --weights {tmp_path}/out/model.pt")
+
+
+def test_method_without_its_bundle_says_so(theirs, tmp_path):
+    (theirs / "their_package/bundles/their_bundle/configs/metadata.json").unlink()
+    with pytest.raises(BundleError, match="their_bundle"):
+        demonstrate_installed("their_method", tmp_path)
+    with pytest.raises(PluginError, match="their_methods"):
+        demonstrate_installed("their_methods", tmp_path)
