@@ -19,7 +19,7 @@ import click
 import torch
 from tqdm import tqdm
 
-from monai_cortex.data import sha256
+from monai_cortex.data import bundle_identity, sha256, write_sidecar
 from monai_cortex.simulate import (
     mean_cortex,
     random_protocol,
@@ -62,9 +62,9 @@ class Recipe:
     gray: bool = False
     snr: tuple[float, float] | None = None
 
-    def options(self, _: Path) -> dict[str, object]:
-        """Words for the client."""
-        return {"supervised": 1.0, "val_subjects": 4, "learning_rate": 0.02}
+    def stages(self, _: Path) -> list[dict[str, object]]:
+        """Words for the client, of each training; a later one starts from the weights of the one before."""
+        return [{"supervised": 1.0, "val_subjects": 4, "learning_rate": 0.02}]
 
     def simulate(self, folder: Path) -> None:
         """Write the training scans."""
@@ -112,9 +112,9 @@ class CorticalRecipe:
             if not place.is_dir():
                 write_synthetic_cortex(place, simulate_cortex(populations, seed), mesh)
 
-    def options(self, folder: Path) -> dict[str, object]:
+    def stages(self, folder: Path) -> list[dict[str, object]]:
         """Words for the client."""
-        return {"target_dir": folder.parent / "target", "warp": 0.3, "learning_rate": 0.004, "val_subjects": 8}
+        return [{"target_dir": folder.parent / "target", "warp": 0.3, "learning_rate": 0.004, "val_subjects": 8}]
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,9 @@ class BrainRecipe:
             if not (folder / f"synthetic-{seed:04d}").is_dir():
                 write_synthetic_brains(folder, 1, seed, spacing=self.spacing)
 
-    def options(self, _: Path) -> dict[str, object]:
+    def stages(self, _: Path) -> list[dict[str, object]]:
         """Words for the client."""
-        return {"learning_rate": 0.004, "ema_momentum": 0.002, "val_subjects": 2, "epochs": 40, "val_interval": 4}
+        return [{"learning_rate": 0.004, "ema_momentum": 0.002, "val_subjects": 2, "epochs": 40, "val_interval": 4}]
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,14 @@ class HeartRecipe:
 
     Attributes:
         subjects: number of simulated hearts, four of which are validated on.
-        steps: of the optimizer.
+        steps: of the optimizer, in the first of two trainings.
+        whole: steps of the second, which sees whole slices as inference does, and changes intensities more often:
+            normalization over parts alone disturbs what lies around the heart.
     """
 
     subjects: int = 128
     steps: int = 3600
+    whole: int = 3200
     overlays: tuple[str, ...] = ("simulated.json",)
 
     def simulate(self, folder: Path) -> None:
@@ -162,10 +165,12 @@ class HeartRecipe:
             if not (folder / f"heart-{seed:04d}").is_dir():
                 write_synthetic_heart(folder / f"heart-{seed:04d}", seed)
 
-    def options(self, _: Path) -> dict[str, object]:
+    def stages(self, _: Path) -> list[dict[str, object]]:
         """Words for the client."""
-        half = {"half_precision": True}
-        return {"epochs": 36, "val_interval": 6, "val_subjects": 4, "patch": [80, 80], "network_options": half}
+        both = {"val_subjects": 4, "network_options": {"half_precision": True}}
+        parts = {"epochs": 36, "val_interval": 6, "patch": [80, 80]}
+        changes = {"patch": None, "intensity_change": 0.5, "learning_rate": 0.0003}
+        return [both | parts, both | changes | {"steps": self.whole, "epochs": 32, "val_interval": 4}]
 
 
 RECIPES: dict[str, dict[str, Recipe | CorticalRecipe | BrainRecipe | HeartRecipe]] = {
@@ -189,18 +194,23 @@ RECIPES: dict[str, dict[str, Recipe | CorticalRecipe | BrainRecipe | HeartRecipe
 @click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="By default that of the checkout.")
 @click.argument("overrides", nargs=-1)
 def main(slug: str, name: str, output_dir: Path, bundle: Path | None, overrides: Sequence[str]) -> None:
-    """Simulate, train, and copy the weights; ``overrides`` are words for the client, such as --steps 100."""
+    """Simulate, train, copy the weights; ``overrides`` are words for the client, such as --steps 100."""
     recipe = RECIPES[slug][name]
     bundle = bundle or BUNDLES / slug
-    scans, run = output_dir / "scans" / name, output_dir / name
+    scans = output_dir / "scans" / name
     recipe.simulate(scans)
     configs = [str(bundle / "configs" / file) for file in ("train.json", *recipe.overlays)]
-    options = {"dataset_dir": scans, "output_dir": run, "steps": recipe.steps, **SCHEDULE, **recipe.options(scans)}
-    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(configs), *words, *overrides]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(configs)]
+    begin: dict[str, object] = {}
+    for number, stage in enumerate(recipe.stages(scans), 1):
+        run = output_dir / f"{name}-{number}"
+        options = {"dataset_dir": scans, "output_dir": run, "steps": recipe.steps, **SCHEDULE, **stage, **begin}
+        words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        subprocess.run([*command, *words, *overrides], check=True)
+        begin = {"weights": run / "model.pt"}
     (bundle / "models").mkdir(exist_ok=True)
     weights = Path(shutil.copyfile(run / "model.pt", bundle / "models" / f"{name}.pt"))
+    write_sidecar(weights, bundle_identity(bundle))
     metrics = json.loads((run / "report.json").read_text())["metrics"]
     click.echo(f"{weights.name}: sha256 {sha256(weights)}, {metrics}")
 
