@@ -1,6 +1,7 @@
 # make demo: set up .venv and run the main job on real data.  make test: set up and pass the tests.
 # make test-faults: the whole suite of faults, whose quick part is in make test.
-# Both work on a fresh machine with Python 3.10 or newer; only setting up needs the package index.
+# make docs: build the documentation site into site/; building and reading it need no network.
+# All work on a fresh machine with Python 3.10 or newer; only setting up needs the package index.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ WORKERS ?= 2
 
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-faults lint clean
+.PHONY: demo test test-faults docs lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m monai_cortex demo --output-dir $(OUT)
@@ -20,6 +21,11 @@ test: $(VENV)/ready lint
 
 test-faults: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --whole tests/faults
+
+# --strict: a broken link, a page outside the navigation, or anything loaded from outside is an error.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "site/index.html, or: $(BIN)/python -m http.server --directory site"
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -36,5 +42,12 @@ $(VENV)/ready: setup.cfg constraints.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[demo,test]"
 	touch $@
 
+# The site is made from the sources alone: neither torch nor MONAI is needed for it.
+$(VENV)/docs: setup.cfg constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -c 'import configparser as c; s = c.ConfigParser(); s.read("setup.cfg"); print(s["options.extras_require"]["docs"])' \
+		| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -r /dev/stdin
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(OUT) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

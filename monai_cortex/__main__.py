@@ -10,7 +10,11 @@ import click
 
 from monai_cortex import __version__, plugins
 from monai_cortex.commands.apply import apply
+from monai_cortex.commands.cohort import cohort
+from monai_cortex.commands.new_plugin import new_plugin
 from monai_cortex.commands.shapes import shapes
+from monai_cortex.commands.sync import sync
+from monai_cortex.commands.zoo import zoo
 from monai_cortex.errors import ConfigError, CortexError
 
 USAGE, SOME_FAILED, NONE_SUCCEEDED = 2, 3, 4
@@ -160,20 +164,25 @@ def check(slug: str, dataset_dir: Path) -> None:
 @click.option("--steps", default=None, type=int, help="Training steps instead of the demonstration's own number.")
 def demo(slug: str, every: bool, output_dir: Path, steps: int | None) -> None:
     """Train and evaluate a method on its sample data through `python -m monai.bundle run`."""
-    from monai_cortex.demo import DEMONSTRATIONS
+    from monai_cortex.demo import demonstrations
 
-    if slug not in DEMONSTRATIONS:
+    known = demonstrations()
+    if slug not in known:
         raise ConfigError(
             f"there is no demonstration of {slug!r}",
-            expected=", ".join(DEMONSTRATIONS),
+            expected=", ".join(known),
             remedy="name one of these, or none for the first",
         )
-    for name in DEMONSTRATIONS if every else [slug]:
-        DEMONSTRATIONS[name](output_dir / name, steps)
+    for name in known if every else [slug]:
+        known[name](output_dir / name, steps)
 
 
 main.add_command(apply)
+main.add_command(cohort)
+main.add_command(new_plugin)
 main.add_command(shapes)
+main.add_command(sync)
+main.add_command(zoo)
 
 if __name__ == "__main__":
     main()

@@ -45,10 +45,15 @@ class CortexError(Exception):
         return _rebuild, (type(self), self.args)
 
     def __str__(self) -> str:
-        problem, file, subject, found, expected, remedy = self.args
+        problem, file, subject, found, expected, remedy = (_one_line(text) for text in self.args)
         place = file + (f" (subject {subject})" if subject else "") if file else subject and f"subject {subject}"
         rows = {"in": place, "found": found, "expected": expected, "remedy": remedy}
         return "\n".join([problem, *(f"  {name}: {text}" for name, text in rows.items() if text)])
+
+
+def _one_line(text: str) -> str:
+    """Text that prints anywhere: names of files may hold ends of lines, and bytes that are no characters."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(text))
 
 
 def _rebuild(kind: type[CortexError], parts: tuple[str, ...]) -> CortexError:

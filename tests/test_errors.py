@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from monai_cortex import errors
-from monai_cortex.errors import CortexError, PluginError
+from monai_cortex.errors import CortexError, InputFileError, PluginError
 
 KINDS = [getattr(errors, name) for name in errors.__all__]
 PARTS = {
@@ -51,6 +51,18 @@ def test_subject_stands_alone_where_there_is_no_file():
 def test_parts_of_any_type_become_text(tmp_path):
     error = CortexError("broken", file=tmp_path, found=[1, 2], expected=0)
     assert str(error) == f"broken\n  in: {tmp_path}\n  found: [1, 2]\n  expected: 0"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_names_with_line_ends_and_without_characters_print_anywhere():
+    error = InputFileError("odd name", file="a\nb\udcff\t.nii", found="several\nlines", remedy="rename it")
+    assert str(error).splitlines() == [
+        "odd name",
+        "  in: a\\nb\\udcff\\t.nii",
+        "  found: several\\nlines",
+        "  remedy: rename it",
+    ]
+    str(error).encode()
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 

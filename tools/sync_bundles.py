@@ -1,4 +1,6 @@
-"""Copy the shared fragments of ``configs/`` into every bundle, so that a downloaded bundle is complete.
+"""Copy the shared fragments of ``configs/`` into every bundle and the package, so that each is complete by itself.
+
+The bundle of the template for new plugins is one of them.
 
 python tools/sync_bundles.py            copies what differs
 python tools/sync_bundles.py --check    names what differs, exit status 1
@@ -12,13 +14,18 @@ import click
 
 __all__ = ["differing", "main"]
 
+SHELVES = ("bundles", "monai_cortex/plugins/template/plugin_name/bundles")
 FRAGMENTS = ("logging.conf", "mlflow.json")
+SHIPPED = Path("monai_cortex") / "zoo" / "metadata_schema.json"  # a copy of configs/schema.json inside the package
 
 
 def differing(root: Path) -> list[tuple[Path, Path]]:
     """Pairs (fragment, copy) whose bytes differ, sorted by copy; a missing copy differs."""
-    copies = [folder / name for folder in sorted(root.glob("bundles/*/configs")) for name in FRAGMENTS]
+    folders = [folder for shelf in SHELVES for folder in sorted(root.glob(f"{shelf}/*/configs"))]
+    copies = [folder / name for folder in folders for name in FRAGMENTS]
     pairs = [(root / "configs" / copy.name, copy) for copy in copies]
+    shipped = root / SHIPPED
+    pairs += [(root / "configs" / "schema.json", shipped)] if shipped.parent.is_dir() else []
     return [(source, copy) for source, copy in pairs if not copy.is_file() or copy.read_bytes() != source.read_bytes()]
 
 

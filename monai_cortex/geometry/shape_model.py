@@ -12,6 +12,8 @@ cosine :math:`-1 / (S - 1)`: algebra, not a finding.
 from __future__ import annotations
 
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -34,7 +36,7 @@ _TEXTS = ("format", "topology", "features")
 # What numpy and zipfile raise for bytes that are no archive, a damaged one, or one of other things.
 _DAMAGE = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, OverflowError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 _LEAST = 1e-10  # eigenvalues relative to the largest one; below, rounding decides
 
@@ -184,6 +186,9 @@ class ShapeModel:
         """
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as content:
+                # What save writes is not compressed: an archive that expands is none of ours.
+                if any(part.compress_type or part.file_size != part.compress_size for part in content.zip.infolist()):
+                    raise ValueError("its arrays are compressed")
                 found: dict[str, Any] = {name: torch.from_numpy(content[name]) for name in _ARRAYS}
                 found |= {name: str(content[name]) for name in _TEXTS}
         except _DAMAGE as error:

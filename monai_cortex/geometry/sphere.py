@@ -7,7 +7,7 @@ from torch import Tensor
 
 from monai_cortex.geometry.mesh import Mesh
 
-__all__ = ["arc_angle", "corner_volumes", "solid_angle", "vertex_areas"]
+__all__ = ["arc_angle", "corner_volumes", "solid_angle", "sphere_center", "vertex_areas"]
 
 
 def arc_angle(first: Tensor, second: Tensor) -> Tensor:
@@ -50,3 +50,19 @@ def vertex_areas(mesh: Mesh) -> Tensor:
     """
     area = solid_angle(*mesh.vertices[mesh.faces].unbind(1)) / 3
     return area.new_zeros(len(mesh.vertices)).index_add_(0, mesh.faces.flatten(), area.repeat_interleave(3))
+
+
+def sphere_center(points: Tensor) -> Tensor:
+    r"""Center c of the sphere that fits best, :math:`|x|^2 = 2 c \cdot x + k`, in the least squares sense.
+
+    Args:
+        points: near a sphere, ``(V, 3)``, in any unit.
+
+    Returns:
+        ``(3,)`` in the unit of the points; for points in a plane, which have no center, their middle there.
+    """
+    middle = points.mean(0)
+    offsets = points - middle
+    squares = (offsets**2).sum(1)
+    moved: Tensor = torch.linalg.pinv(offsets.T @ offsets, hermitian=True) @ (offsets.T @ (squares - squares.mean()))
+    return middle + moved / 2

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from monai_cortex.geometry.mesh import Mesh
 
-__all__ = ["MeshTopology", "mesh_topology", "signed_volume", "topology_hash"]
+__all__ = ["MeshTopology", "mesh_topology", "neighbor_distance", "signed_volume", "topology_hash"]
 
 _TWO = 2
 
@@ -77,6 +77,21 @@ def signed_volume(mesh: Mesh) -> float:
     # About the middle of the vertices: far from the origin, the volumes of the tetrahedra would cancel.
     corners = (mesh.vertices - mesh.vertices.mean(0))[mesh.faces]
     return float(torch.linalg.det(corners).sum()) / 6
+
+
+def neighbor_distance(mesh: Mesh) -> float:
+    """Length of edges in units of the distance of any two vertices, both as root mean squares, dimensionless.
+
+    It is near 1 where the vertices' numbers and the faces do not belong together, and falls as one over the square
+    root of the number of vertices where they do.
+
+    Args:
+        mesh: vertices ``(V, 3)`` and faces ``(F, 3)``.
+    """
+    start, end = mesh.faces.reshape(-1), mesh.faces.roll(-1, 1).reshape(-1)
+    near = (mesh.vertices[start] - mesh.vertices[end]).square().sum(1).mean()
+    anywhere = 2 * mesh.vertices.var(0, correction=0).sum()
+    return float((near / anywhere).sqrt()) if anywhere > 0 else 0.0
 
 
 def topology_hash(*faces: Tensor) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
 from monai_cortex.geometry.rotation import random_rotation
-from monai_cortex.geometry.sphere import arc_angle, corner_volumes, solid_angle, vertex_areas
+from monai_cortex.geometry.sphere import arc_angle, corner_volumes, solid_angle, sphere_center, vertex_areas
 
 X, Y, Z = torch.eye(3, dtype=torch.float64)
 OCTANT = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
@@ -201,3 +201,13 @@ def test_vertex_areas_integrate_products_of_coordinates_exactly(level):
     vertices = icosphere(level).vertices
     moments = vertices.T @ (vertex_areas(icosphere(level))[:, None] * vertices)
     torch.testing.assert_close(moments, 4 * math.pi / 3 * torch.eye(3, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
+def test_center_of_a_sphere_wherever_it_is():
+    center = torch.tensor([7.0, -3, 0.5], dtype=torch.float64)
+    points = torch.nn.functional.normalize(
+        torch.randn(50, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    # A cap alone tells the center too.
+    for part in (points, points[points[:, 2] > 0.3]):
+        torch.testing.assert_close(sphere_center(100 * part + center), center)

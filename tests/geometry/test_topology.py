@@ -3,7 +3,7 @@ import torch
 
 from monai_cortex.geometry.icosphere import icosphere
 from monai_cortex.geometry.mesh import Mesh
-from monai_cortex.geometry.topology import mesh_topology, signed_volume, topology_hash
+from monai_cortex.geometry.topology import mesh_topology, neighbor_distance, signed_volume, topology_hash
 
 CLOSED = (2, 1, 0, 0, 0, 0, 0)
 
@@ -70,6 +70,19 @@ def test_volume_of_a_tetrahedron_and_of_a_sphere():
     assert signed_volume(Mesh(corners, tetrahedron.faces.flip(1))) == pytest.approx(-4)
     assert signed_volume(Mesh(corners * torch.tensor([-1, 1, 1]), tetrahedron.faces)) == pytest.approx(-4)
     assert signed_volume(icosphere(4)) == pytest.approx(4 / 3 * torch.pi, rel=5e-3)
+
+
+def test_distance_of_neighbors():
+    """Of an octahedron, edges measure sqrt(2), and the mean square of two of six corners 2."""
+    square = torch.eye(3, dtype=torch.float64)
+    corners = torch.cat([square, -square])
+    faces = [[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)]
+    assert neighbor_distance(Mesh(corners, torch.tensor(faces))) == pytest.approx(1)
+    assert neighbor_distance(Mesh(7 * corners + 3, torch.tensor(faces))) == pytest.approx(1)
+    assert neighbor_distance(Mesh(torch.zeros(6, 3), torch.tensor(faces))) == 0
+    fine, order = icosphere(4), torch.randperm(2562, generator=torch.Generator().manual_seed(0))
+    assert neighbor_distance(fine) == pytest.approx(0.5 * neighbor_distance(icosphere(3)), rel=0.01)
+    assert neighbor_distance(Mesh(fine.vertices[order], fine.faces)) == pytest.approx(1, abs=0.02)
 
 
 def test_hash_tells_triangles_apart_and_nothing_else():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monai_cortex.data import sha256
+from monai_cortex.zoo.structure import measured_rows
 
 ROOT = Path(__file__).parents[2]
 EVIDENCE = ROOT / "docs" / "evidence"
@@ -17,19 +18,13 @@ def record(name):
     return json.loads((EVIDENCE / f"{name}.json").read_text())
 
 
-def rows(text):
-    """Lines of tables that hold measurements: some cell is a number."""
-    lines = [line for line in text.splitlines() if line.startswith("|") and line.count("|") > 4]
-    return [line for line in lines if any(cell.strip()[:1].isdigit() for cell in line.split("|")[2:])]
-
-
 @pytest.mark.parametrize(
     "slug", ["cor2vox_synthesis", "fsdiffreg_cardiac", "shd_deconvolution", "spherical_diffusion_registration"]
 )
 def test_every_measured_row_of_the_bundle_stands_in_the_evidence(slug):
     text = (ROOT / "bundles" / slug / "docs" / "README.md").read_text()
     evidence = "\n".join(path.read_text() for path in EVIDENCE.glob(f"{slug}_*.md"))
-    found = rows(text.split("## Measured")[1].split("## Limits")[0])
+    found = measured_rows(text)
     assert len(found) > 5
     assert [row for row in found if row not in evidence] == []
 

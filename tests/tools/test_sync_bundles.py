@@ -49,6 +49,14 @@ def test_a_difference_is_named_and_repaired(sync, house, name, damage):
     assert run(sync, house, "--check").exit_code == 0
 
 
+def test_the_template_of_plugins_is_kept_up_to_date(sync, house):
+    copy = house / "monai_cortex" / "plugins" / "template" / "plugin_name" / "bundles" / "a" / "configs" / FRAGMENTS[0]
+    copy.parent.mkdir(parents=True)
+    assert f"{copy.relative_to(house).as_posix()}: differs" in run(sync, house, "--check").output
+    run(sync, house)
+    assert copy.read_bytes() == (house / "configs" / FRAGMENTS[0]).read_bytes()
+
+
 def test_other_files_are_left_alone(sync, house):
     own = house / "bundles" / "a" / "configs" / "train.json"
     own.write_text("{}")
