@@ -69,6 +69,7 @@ _FUNCTIONS = frozenset(
     ignite.handlers.EMAHandler ignite.handlers.EarlyStopping ignite.handlers.ProgressBar ignite.handlers.Timer
     ignite.handlers.TerminateOnNan
     monai_cortex.data.bundle_folder monai_cortex.data.cardiac_subjects monai_cortex.data.cortical_subjects
+    monai_cortex.data.dataset_subjects
     monai_cortex.data.diffusion_subjects monai_cortex.data.registration_subjects
     monai_cortex.data.registration_target monai_cortex.data.sample_dataset monai_cortex.data.sample_target
     monai_cortex.data.shared_features monai_cortex.data.synthesis_subjects monai_cortex.data.training_subjects
