@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from monai_cortex.data import atomic_path
+from monai_cortex.data import full_disk_named
 from monai_cortex.errors import ConfigError, ResourceError
 
 __all__ = ["CohortFolder"]
@@ -48,8 +48,11 @@ class CohortFolder:
         try:
             for folder in (self.settings, self.records, self.claims, self.work, self.path / "reports"):
                 folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(self.work / f"probe-{os.getpid()}") as probe:
-                probe.write_bytes(os.urandom(_PROBE))
+            # A file without a name: a kill leaves nothing.
+            with full_disk_named(self.work), TemporaryFile(dir=self.work) as probe:
+                probe.write(os.urandom(_PROBE))
+                probe.flush()
+                os.fsync(probe.fileno())
         except ResourceError:
             raise
         except OSError as error:
@@ -60,9 +63,6 @@ class CohortFolder:
                 expected="a folder that can be written to, or can be made",
                 remedy="name another output folder, or mend its permissions",
             ) from error
-        finally:
-            with suppress(OSError):
-                (self.work / f"probe-{os.getpid()}").unlink()
 
     def results(self, subject: str) -> Path:
         """Folder of a subject's results."""

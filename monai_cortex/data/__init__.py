@@ -1,6 +1,6 @@
 from .affine import affine_gap, is_usable, rotation_of
 from .annotation import Annotation, read_annotation
-from .atomic import atomic_folder, atomic_path, clear_partials, sha256, write_json
+from .atomic import atomic_folder, atomic_path, clear_partials, full_disk_named, sha256, write_json
 from .bundle import bundle_folder, bundle_identity, read_metadata
 from .cardiac_labels import CARDIAC_LABELS, read_cardiac_labels
 from .cardiac_pair import CardiacPair, read_cardiac_pair

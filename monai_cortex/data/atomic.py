@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from monai_cortex.errors import ConfigError, ResourceError
 
-__all__ = ["atomic_folder", "atomic_path", "clear_partials", "sha256", "write_json"]
+__all__ = ["atomic_folder", "atomic_path", "clear_partials", "full_disk_named", "sha256", "write_json"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -39,7 +39,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary = _beside(path)
     try:
-        with _full_disk_named(path):
+        with full_disk_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _flush(temporary)
@@ -78,7 +78,7 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool = True) -> Iter
             remedy="move the file away, or choose another output folder",
         )
     try:
-        with _full_disk_named(path):
+        with full_disk_named(path):
             staging.mkdir(parents=True)
             yield staging
             for name in [*staging.rglob("*"), staging]:
@@ -154,7 +154,15 @@ def _publish(staging: Path, path: Path, replace: bool) -> None:
 
 
 @contextmanager
-def _full_disk_named(path: Path) -> Iterator[None]:
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk into an error that can be read.
+
+    Args:
+        path: that is written to; for the message.
+
+    Raises:
+        ResourceError: the disk or the quota is full.
+    """
     try:
         yield
     except OSError as error:
