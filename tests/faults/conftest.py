@@ -1,6 +1,7 @@
 """Fault tests: each case in a process of its own, with limits of time and memory, observed from outside."""
 
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import time
 from typing import NamedTuple
 
 import pytest
+
+from monai_cortex.errors import CortexError
 
 
 class Outcome(NamedTuple):
@@ -26,6 +29,23 @@ def rounds(request):
     """How often to repeat a random fault: few in the quick suite, all with ``--whole``."""
     whole = request.config.getoption("whole")
     return lambda few, all_of_them: all_of_them if whole else few
+
+
+@pytest.fixture(scope="session")
+def refused():
+    """Expect an error of exactly this class that keeps the contract and holds these words."""
+
+    def expect(kind, call, *words):
+        with pytest.raises(CortexError) as caught:
+            call()
+        text = str(caught.value)
+        assert type(caught.value) is kind, text
+        assert [str(word) for word in words if str(word) not in text] == [], text
+        assert len(text.splitlines()) <= 5
+        assert "remedy: " in text
+        assert str(pickle.loads(pickle.dumps(caught.value))) == text
+
+    return expect
 
 
 @pytest.fixture
