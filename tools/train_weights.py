@@ -150,8 +150,7 @@ class HeartRecipe:
     Attributes:
         subjects: number of simulated hearts, four of which are validated on.
         steps: of the optimizer, in the first of two trainings.
-        whole: steps of the second, which sees whole slices as inference does, and changes intensities more often:
-            normalization over parts alone disturbs what lies around the heart.
+        whole: steps of the second, which sees whole slices as inference does, and changes intensities more often.
     """
 
     subjects: int = 128

@@ -14,7 +14,9 @@ from typing import Any
 
 from monai_cortex.cohort.folder import CohortFolder
 from monai_cortex.cohort.lock import exclusive
+from monai_cortex.cohort.states import read_record
 from monai_cortex.handlers.privacy import host_name
+from monai_cortex.handlers.stale_runs import is_alive
 
 __all__ = ["Claims"]
 
@@ -97,14 +99,9 @@ class Claims:
 
 def _is_valid(path: Path, own: dict[str, Any]) -> bool:
     """Whether a claim is there, is not our own, and its process lives."""
-    try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
-        age = _age(path)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):  # cut off by a crash of the machine
-        return False
-    return owner != own and _lives(owner, age)
+    owner = read_record(path)
+    whole = owner.keys() == own.keys()  # one may be cut off by a crash of the machine
+    return whole and owner != own and _lives(owner, _age(path))
 
 
 def _lives(owner: dict[str, Any], age: float) -> bool:
@@ -120,15 +117,7 @@ def _start_of(pid: int) -> str:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
-        return "running" if not Path("/proc/self/stat").exists() and _answers(pid) else ""
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+        return "running" if not Path("/proc/self/stat").exists() and is_alive(str(pid)) else ""
 
 
 def _age(path: Path) -> float:

@@ -88,7 +88,9 @@ def _texts(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for part in value.values():
+        yield from _texts(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for part in value:
             yield from _texts(part)
 
 

@@ -16,6 +16,14 @@ __all__ = ["DONE_RECORD", "State", "read_record", "require_same", "state_of"]
 
 DONE_RECORD = "done.json"
 _SHOWN = 3
+_REFUSED = (
+    (
+        "outdated",
+        "finished subjects were computed with other settings or inputs",
+        "what they were computed with",
+    ),
+    ("foreign", "subjects have folders that no cohort run has written", "no folder of that name"),
+)
 
 
 class State(NamedTuple):
@@ -87,27 +95,16 @@ def require_same(states: list[State], overwrite: bool) -> None:
     Raises:
         ConfigError: there are such subjects.
     """
-    foreign = [state for state in states if state.kind == "foreign"]
-    outdated = [state for state in states if state.kind == "outdated"]
-    if overwrite or not (foreign or outdated):
-        return
-    first = (outdated or foreign)[0]
-    count = len(outdated or foreign)
-    if outdated:
-        raise ConfigError(
-            f"{count} finished subjects were computed with other settings or inputs",
-            subject=first.subject,
-            found=first.detail,
-            expected="what they were computed with",
-            remedy="take another output folder, or replace them with --overwrite",
-        )
-    raise ConfigError(
-        f"{count} subjects have folders that no cohort run has written",
-        subject=first.subject,
-        found=first.detail,
-        expected="no folder of that name",
-        remedy="take another output folder, or replace them with --overwrite",
-    )
+    for kind, problem, expected in _REFUSED:
+        found = [state for state in states if state.kind == kind]
+        if found and not overwrite:
+            raise ConfigError(
+                f"{len(found)} {problem}",
+                subject=found[0].subject,
+                found=found[0].detail,
+                expected=expected,
+                remedy="take another output folder, or replace them with --overwrite",
+            )
 
 
 def _other_than(

@@ -38,7 +38,7 @@ from .response import Response, read_response, write_response
 from .same_grid import require_same_grid
 from .sample_record import write_sample_record
 from .samples import sample_dataset, write_samples
-from .sidecar import write_sidecar
+from .sidecar import sidecar_path, write_sidecar
 from .shape_subjects import write_shape_subject
 from .shells import Shells, find_shells
 from .streamlines import read_streamlines, write_streamlines

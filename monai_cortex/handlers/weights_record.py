@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monai_cortex.data import bundle_identity, write_sidecar
+from monai_cortex.data import bundle_identity, sidecar_path, write_sidecar
 from monai_cortex.errors import CheckpointError
 from monai_cortex.handlers.checkpoint_file import read_checkpoint, write_checkpoint
 
@@ -29,7 +29,7 @@ def write_weights(path: Path, state: Mapping[str, Any], bundle_root: str | Path 
         ResourceError: if a file cannot be written.
     """
     # Weights without a record are complete, new ones beside an old record would pass for damaged.
-    _record(path).unlink(missing_ok=True)
+    sidecar_path(path).unlink(missing_ok=True)
     write_checkpoint(path, state)
     write_sidecar(path, bundle_identity(bundle_root) if bundle_root else {})
 
@@ -45,7 +45,7 @@ def read_weights(path: str | Path, sha256: str | None = None, bundle_root: str |
     Raises:
         CheckpointError: if they are missing, damaged, unsafe, or say that they belong to another bundle.
     """
-    record = _read_record(_record(Path(path)))
+    record = _read_record(sidecar_path(path))
     if bundle_root is not None:
         require_own_bundle(record, bundle_root, path)
     content = read_checkpoint(path, sha256 or record.get("sha256"))
@@ -79,10 +79,6 @@ def require_own_bundle(record: Mapping[str, Any], bundle_root: str | Path, path:
         )
     if (version := record.get("version", own["version"])) != own["version"]:
         _log.warning("%s was trained with version %s of the bundle; this is %s", path, version, own["version"])
-
-
-def _record(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
 
 
 def _read_record(path: Path) -> dict[str, Any]:

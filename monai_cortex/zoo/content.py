@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from monai_cortex.data import bundle_identity, read_config, sha256, write_sidecar
+from monai_cortex.data import bundle_identity, read_config, sha256, sidecar_path, write_sidecar
 from monai_cortex.errors import BundleError
 
 __all__ = ["bundle_files", "content_digest", "recorded_digest", "seal", "wrong_weights"]
@@ -43,7 +43,7 @@ def content_digest(bundle: Path) -> str:
 
 def recorded_digest(weights: Path) -> str | None:
     """The sha256 that the record beside a weights file, ``<name>.json``, gives; None where there is no record."""
-    record = _record(weights)
+    record = sidecar_path(weights)
     if not record.is_file():
         return None
     digest = str(read_config(record).get("sha256", ""))
@@ -65,10 +65,10 @@ def _wrong(weights: Path) -> BundleError | None:
     if expected == found:
         return None
     if expected is None:
-        problem, expected = "nothing is recorded of the weights", f"its sha256 in {_record(weights).name}"
+        problem, expected = "nothing is recorded of the weights", f"its sha256 in {sidecar_path(weights).name}"
     else:
         problem = "the weights are not those that were recorded"
-        expected = f"sha256 {expected or 'of 64 hexadecimal digits'} in {_record(weights).name}"
+        expected = f"sha256 {expected or 'of 64 hexadecimal digits'} in {sidecar_path(weights).name}"
     remedy = "get the bundle again; if the weights are your own, run `python -m monai_cortex zoo seal BUNDLE`"
     return BundleError(problem, file=weights, found=f"sha256 {found}", expected=expected, remedy=remedy)
 
@@ -86,8 +86,4 @@ def seal(bundle: Path) -> list[Path]:
         raise BundleError("the bundle has no weights", file=bundle, expected="models/model.pt")
     for path in weights:
         write_sidecar(path, bundle_identity(bundle))
-    return [_record(path) for path in weights]
-
-
-def _record(weights: Path) -> Path:
-    return weights.with_name(f"{weights.name}.json")
+    return [sidecar_path(path) for path in weights]

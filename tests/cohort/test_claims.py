@@ -67,8 +67,9 @@ def test_number_of_a_process_that_is_another_now(folder, owner):
     assert Claims(folder).take("sub-1")
 
 
-def test_claim_that_was_cut_off_is_void(folder):
-    folder.claim("sub-1").write_text('{"host"')
+@pytest.mark.parametrize("text", ["", '{"host"', "[]", '{"host": "another"}'])
+def test_claim_that_was_cut_off_is_void(folder, text):
+    folder.claim("sub-1").write_text(text)
     assert Claims(folder).take("sub-1")
 
 

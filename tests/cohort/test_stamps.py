@@ -50,3 +50,11 @@ def test_inputs_by_relative_names(item, tmp_path):
     files = input_files(nested | {"gradients": str(tmp_path / "outside.b")}, tmp_path / "data")
     assert list(files) == ["sub-1/fixed.nii.gz", "sub-1/moving.nii.gz", "\u2026/outside.b"]
     assert files["sub-1/fixed.nii.gz"] == item["fixed"]
+
+
+def test_inputs_in_lists_count_too(tmp_path):
+    paths = [tmp_path / name for name in ("a.nii", "b.nii", "c.nii")]
+    for path in paths:
+        path.write_text("x")
+    item = {"subject": "s", "runs": [str(paths[0]), (str(paths[1]),)], "more": {"one": str(paths[2])}}
+    assert list(input_files(item, tmp_path)) == ["a.nii", "b.nii", "c.nii"]

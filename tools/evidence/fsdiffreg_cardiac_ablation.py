@@ -261,9 +261,7 @@ def _conclusion(record: Mapping[str, Any]) -> list[str]:
             f"  squared error of its noise is {noise} with and without that gradient (D, B).",
         ]
     if max(values["folding_valid"]["mean"] for arm, values in found.items() if not ARMS[arm].peer) < FOLDS:
-        lines.append(
-            f"- Folding: below {FOLDS:g} % in all arms of FSDiffReg; of the paper's percentages nothing is said."
-        )
+        lines.append(f"- Folding: below {FOLDS:g} % in all arms of FSDiffReg; the paper's numbers are not repeated.")
     return [*lines, "", *_LIMITS]
 
 
