@@ -15,7 +15,7 @@ import click
 __all__ = ["differing", "main"]
 
 SHELVES = ("bundles", "monai_cortex/plugins/template/plugin_name/bundles")
-FRAGMENTS = ("logging.conf", "mlflow.json")
+FRAGMENTS = ("logging.conf", "mlflow.json", "multi_gpu_train.json")
 SHIPPED = Path("monai_cortex") / "zoo" / "metadata_schema.json"  # a copy of configs/schema.json inside the package
 
 

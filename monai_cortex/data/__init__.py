@@ -26,6 +26,7 @@ from .mgh_writer import write_mgh
 from .mrtrix_gradients import read_mrtrix_gradients, write_mrtrix_gradients
 from .nifti import read_volume
 from .nifti_writer import write_volume
+from .own_items import OwnItems
 from .points_file import PointTable, read_points, write_points
 from .registration_subjects import (
     read_registration_inputs,
@@ -34,6 +35,7 @@ from .registration_subjects import (
     registration_target,
     shared_features,
 )
+from .processes import batch_count, own_rows, process_rank
 from .response import Response, read_response, write_response
 from .same_grid import require_same_grid
 from .sample_record import write_sample_record

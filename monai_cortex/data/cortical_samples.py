@@ -25,7 +25,8 @@ __all__ = [
     "write_mirrored_fsaverage5",
 ]
 
-_SURFACES = {"sphere": "sphere", "inflated": "infl", "white": "white"}
+_SURFACES = {"sphere": "sphere", "inflated": "infl", "white": "white", "pial": "pial"}
+_CORTICAL = ("white", "pial")  # which lie where the brain does
 _VALUES = {"sulc": "sulc", "curv": "curv"}
 _SIDES = {"lh": "left", "rh": "right"}
 _OTHER = {"lh": "rh", "rh": "lh"}
@@ -36,7 +37,7 @@ _FSAVERAGE5 = {
     "license": "FreeSurfer Software License; nilearn, which ships the files, is BSD-3-Clause and names none for them",
     "citation": "Fischl et al., Human Brain Mapping 8(4):272-284, 1999, "
     "doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4",
-    "content": "average of 40 people, 10242 vertices a hemisphere: sphere, inflated and white surface in mm, "
+    "content": "average of 40 people, 10242 vertices a hemisphere: sphere, inflated, white and pial surface in mm, "
     "sulcal depth and curvature",
     "orientation": "as shipped; the sphere scaled to a radius of exactly 100 mm",
 }
@@ -134,7 +135,8 @@ def _write(folder: Path, record: dict[str, str], *, mirrored: bool) -> None:
             mesh = read_gifti_surface(files[f"{theirs}_{_SIDES[source]}"]).mesh
             if name == "sphere":
                 mesh = mesh._replace(vertices=_RADIUS * torch.nn.functional.normalize(mesh.vertices, dim=1))
-            write_surface_geometry(folder / "surf" / f"{side}.{name}", *(_mirror(mesh) if mirrored else mesh))
+            place = centered_volume("../mri/orig.mgz") if name in _CORTICAL else {}
+            write_surface_geometry(folder / "surf" / f"{side}.{name}", *(_mirror(mesh) if mirrored else mesh), place)
         for name, theirs in _VALUES.items():
             path = files[f"{theirs}_{_SIDES[source]}"]
             values = read_gifti_values(path, len(mesh.vertices), hemisphere=source)

@@ -17,5 +17,5 @@ def missing_package(name: str) -> ConfigError:
         "the sample data need a package that is not installed",
         found=f"no {name}",
         expected=f"{name}, which ships or makes them",
-        remedy='pip install "monai_cortex[demo]", or set dataset_dir to your own data',
+        remedy=f"pip install {name}, or set dataset_dir to your own data",
     )

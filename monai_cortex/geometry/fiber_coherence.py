@@ -10,7 +10,8 @@ from torch import Tensor
 
 __all__ = ["axis_orders", "fiber_coherence"]
 
-_NEIGHBORS = torch.cartesian_prod(*[torch.arange(-1, 2)] * 3)[14:]  # 13 of 26; the others are their antipodes
+# 13 of 26 neighbors; the others are their antipodes.
+_NEIGHBORS = torch.cartesian_prod(*[torch.arange(-1, 2, device="cpu")] * 3)[14:]
 
 
 def axis_orders() -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 __all__ = ["antipode_index", "healpix_directions", "hemisphere_index"]
 
 # Ring (in units of nside) and longitude (in units of pi/4) of the southern corner of the twelve base pixels.
-_CORNER_RING = torch.tensor([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4])
-_CORNER_LONGITUDE = torch.tensor([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7])
+_CORNER_RING = torch.tensor([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4], device="cpu")
+_CORNER_LONGITUDE = torch.tensor([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], device="cpu")
 _EQUATOR = 1e-10
 
 

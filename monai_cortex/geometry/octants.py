@@ -19,7 +19,9 @@ from torch import Tensor
 __all__ = ["Octants", "fold", "harmonic_parities", "mirror_octants", "unfold"]
 
 _ON_PLANE = 1e-9  # of the unit sphere
-_SIGNS = torch.tensor([[1 - 2 * (o >> axis & 1) for axis in range(3)] for o in range(8)], dtype=torch.float64)
+_SIGNS = torch.tensor(
+    [[1 - 2 * (o >> axis & 1) for axis in range(3)] for o in range(8)], dtype=torch.float64, device="cpu"
+)
 
 
 class Octants(NamedTuple):

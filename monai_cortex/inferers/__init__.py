@@ -24,4 +24,5 @@ from .sphere_refinement import RefinementStage, refine_sphere
 from .sphere_registration import SphereRegistrar, register_sphere
 from .surface_reconstruction import ReconstructedSurfaces, jitter_surfaces, reconstruct_surfaces
 from .synthesis_measures import atrophy_response, image_errors, surface_errors
+from .thickness_recovery import ThicknessRecovery, recover_thickness
 from .tractography import TrackingOptions, seed_points, track_fibers, track_file

@@ -10,6 +10,8 @@ import torch
 from monai.engines import PrepareBatch
 from torch import Tensor
 
+from monai_cortex.data import own_rows
+
 __all__ = ["CortexPrepareBatch", "join_channels", "noise_and_timesteps"]
 
 
@@ -49,8 +51,9 @@ class CortexPrepareBatch(PrepareBatch, ABC):
 
 def noise_and_timesteps(images: Tensor, number: int) -> dict[str, Tensor]:
     """Unit normal ``noise`` of the images' shape ``(B, ...)`` and ``timesteps`` in [0, number - 1], ``(B,)``."""
-    noise = torch.randn_like(images)
-    return {"noise": noise, "timesteps": torch.randint(0, number, (len(images),), device=images.device)}
+    count, device = len(images), images.device
+    noise = own_rows(lambda rows: torch.randn(rows, *images.shape[1:], dtype=images.dtype, device=device), count)
+    return {"noise": noise, "timesteps": own_rows(lambda rows: torch.randint(number, (rows,), device=device), count)}
 
 
 def join_channels(*parts: Tensor | None) -> Tensor:

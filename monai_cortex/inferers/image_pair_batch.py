@@ -9,6 +9,8 @@ import torch
 from monai.networks.schedulers import Scheduler
 from torch import Tensor
 
+from monai_cortex.data import own_rows
+
 __all__ = ["ImagePairBatch"]
 
 _OPTIONAL = ("true_displacement", "fixed_label", "moving_label")
@@ -66,6 +68,8 @@ class ImagePairBatch:
         zeros = torch.zeros(shape[0])
         if self.scheduler is None:
             return torch.zeros(shape), zeros.long(), zeros
-        noised = (torch.rand(shape[0]) >= self.clean_share).float()
-        times = torch.randint(0, self.scheduler.num_train_timesteps, (shape[0],))
-        return torch.randn(shape), times * noised.long(), noised
+        rows, last = shape[0], self.scheduler.num_train_timesteps
+        noised = (own_rows(torch.rand, rows) >= self.clean_share).float()
+        times = own_rows(lambda number: torch.randint(0, last, (number,)), rows)
+        noise = own_rows(lambda number: torch.randn(number, *shape[1:]), rows)
+        return noise, times * noised.long(), noised

@@ -11,6 +11,8 @@ from monai.utils import AdversarialKeys, CommonKeys
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from monai_cortex.data import process_rank
+from monai_cortex.errors import ConfigError
 from monai_cortex.inferers.cortex_batch import join_channels
 
 __all__ = ["ImageTranslationTrainer", "PatchScores"]
@@ -40,7 +42,20 @@ class ImageTranslationTrainer(AdversarialTrainer):
     It has their ``network``, ``optimizer`` and ``loss_function``, those of the generator; it says what the loss of an
     iteration was, which MONAI's leaves out without mixed precision, so that nobody would see it diverge; and it does
     not count whole networks to the engine's own state, of which checkpoints keep numbers only.
+
+    Raises:
+        ConfigError: of several processes, whose discriminators would drift apart unseen.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if (number := process_rank()[1]) > 1:
+            raise ConfigError(
+                "adversarial training is not shared between processes",
+                found=f"{number} processes",
+                expected="one",
+                remedy="leave torchrun and multi_gpu_train.json away",
+            )
+        super().__init__(*args, **options)
 
     @property
     def network(self) -> nn.Module:

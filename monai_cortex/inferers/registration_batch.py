@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from monai_cortex.data import own_rows
+
 __all__ = ["RegistrationBatch"]
 
 
@@ -40,6 +42,6 @@ class RegistrationBatch:
         """Return fixed maps ``(B, C, V)``, nothing, moving maps ``(B, C, V)`` with stiffness ``(B,)``, and no names."""
         fixed, moving = (batch[name].to(device, non_blocking=non_blocking) for name in ("fixed", "moving"))
         # Without a choice nothing is drawn, so that validations leave the random numbers of the training alone.
-        share = torch.rand(len(fixed)) if self.high > self.low else torch.zeros(len(fixed))
+        share = own_rows(torch.rand, len(fixed)) if self.high > self.low else torch.zeros(len(fixed))
         stiffness = torch.exp(self.low + (self.high - self.low) * share)
         return fixed, None, (moving, stiffness.to(fixed)), {}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from monai_cortex.data import own_rows
 from monai_cortex.geometry.barycentric import interpolate, locate, locator
 from monai_cortex.geometry.feature_spectrum import feature_power
 from monai_cortex.geometry.harmonics import harmonic_degrees, real_harmonics
@@ -138,8 +139,8 @@ class ScoreGuidedRegistration(nn.Module):
             return GuidedRegistration(steps, stiffness, None, None)
         # The score is asked for maps as every pass sees them, so it learns from all of them.
         original = seen[int(torch.randint(len(seen), (), generator=generator))]
-        t = self.scheduler.draw_times(len(fixed), generator).to(fixed.device)
-        noise = torch.randn(target.shape, generator=generator).to(target)
+        t = own_rows(lambda rows: self.scheduler.draw_times(rows, generator), len(fixed)).to(fixed.device)
+        noise = _noise(target, generator)
         prediction = self.score_net(self.scheduler.add_noise(original, noise, t), t, source).prediction
         return GuidedRegistration(steps, stiffness, prediction, self.scheduler.target(original, noise, t))
 
@@ -190,9 +191,8 @@ class ScoreGuidedRegistration(nn.Module):
         self, target: Tensor, source: Tensor, steps: int, eta: float, generator: torch.Generator | None
     ) -> tuple[Tensor, Score]:
         """Diffuse the target to the starting time and bring it back; eta as in :func:`reverse_heat`."""
-        noise = torch.randn(target.shape, generator=generator).to(target)
-        limits = math.log10(self.start), math.log10(self.scheduler.shortest)
-        times = torch.logspace(*limits, steps + 1, dtype=torch.float64)
+        noise = _noise(target, generator)
+        times = self.scheduler.inference_times(steps, self.start)
         sample = self.scheduler.add_noise(target, noise, times[:1].expand(len(target)).to(target.device))
         return reverse_heat(self.score_net, self.scheduler, sample, source, times, eta, generator)
 
@@ -214,6 +214,11 @@ class ScoreGuidedRegistration(nn.Module):
     @staticmethod
     def _mesh(mesh: Mesh, like: Tensor) -> Mesh:
         return Mesh(mesh.vertices.to(like), mesh.faces.to(like.device))
+
+
+def _noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Unit normal values of the shape, dtype and device of coefficients ``(B, ...)``."""
+    return own_rows(lambda rows: torch.randn(rows, *like.shape[1:], generator=generator), len(like)).to(like)
 
 
 def _without_mean(coefficients: Tensor) -> Tensor:

@@ -209,7 +209,5 @@ def _dipy() -> tuple[Any, Any]:
     try:
         from dipy.tracking import stopping_criterion, tracker  # noqa: PLC0415 (optional, and slow to import)
     except ImportError as error:
-        raise ConfigError(
-            "tracking needs dipy, which is not installed", remedy='pip install "monai_cortex[demo]"'
-        ) from error
+        raise ConfigError("tracking needs dipy, which is not installed", remedy="pip install dipy") from error
     return tracker, stopping_criterion

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from monai_cortex.data import batch_count
 from monai_cortex.errors import ConfigError
 from monai_cortex.geometry.harmonics import even_count, real_harmonics
 from monai_cortex.geometry.hemisphere import hemispheric_graph
@@ -104,7 +105,7 @@ class DeconvolutionLoss(nn.Module):
         residual = (signal - dwi).square().sum(1) / measured.view(-1, 1, 1, 1)
         coefficients = fibers.movedim(1, 0)[:, inside]
         amplitude = self.sampling.to(fibers) @ coefficients
-        voxels = inside.sum().clamp_min(1)  # a crop may lie outside the mask
+        voxels = batch_count(inside.sum())  # a crop may lie outside the mask
         samples = voxels * len(self.sampling)
         supervised, isotropy = self.weights["supervised"] > 0, self.weights["isotropy"] > 0
         return DeconvolutionTerms(
@@ -135,7 +136,7 @@ def _total_variation(fibers: Tensor, inside: Tensor) -> Tensor:
             neighbor = unit.roll(shift, axis + 1)[:, :, 1:-1, 1:-1, 1:-1]
             both = weight * inside.roll(shift, axis)[:, 1:-1, 1:-1, 1:-1]
             total = total + ((core - neighbor).square().sum(1) * both).sum() / 6
-    return total / weight.sum().clamp_min(1)
+    return total / batch_count(weight.sum())
 
 
 def _squared_error(coefficients: Tensor, inside: Tensor, target: Mapping[str, Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from monai_cortex.data import batch_count
 from monai_cortex.geometry.displacement import warp
 from monai_cortex.losses.displacement_smoothness import displacement_smoothness
 from monai_cortex.losses.known_motion import displacement_distance, warped_overlap_loss
@@ -110,7 +111,7 @@ def _shuffled(score: Tensor, inside: Tensor) -> Tensor:
 def _noise_error(score: Tensor, target: Mapping[str, Any]) -> Tensor:
     """Squared error of the noise where there is any."""
     noised = target["noised"][:, None, None, None, None] * target["valid"]
-    error: Tensor = ((score - target["noise"]).square() * noised).sum() / noised.sum().clamp(min=1)
+    error: Tensor = ((score - target["noise"]).square() * noised).sum() / batch_count(noised.sum())
     return error
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool3d
 
+from monai_cortex.data import batch_count
 from monai_cortex.geometry.displacement import warp
 
 __all__ = ["displacement_distance", "warped_overlap_loss"]
@@ -35,7 +36,7 @@ def displacement_distance(ddf: Tensor, truth: Tensor, label: Tensor, valid: Tens
     error = (square + _SOFT**2).sqrt() - _SOFT
     near = max_pool3d((label > 0).to(ddf), _AROUND, 1, _AROUND // 2)
     weight = valid * (_ELSEWHERE + (1 - _ELSEWHERE) * near)
-    return (error * weight).sum() / weight.sum().clamp(min=1)
+    return (error * weight).sum() / batch_count(weight.sum())
 
 
 def warped_overlap_loss(ddf: Tensor, moving: Tensor, fixed: Tensor, labels: Sequence[int] = (1, 2, 3)) -> Tensor:

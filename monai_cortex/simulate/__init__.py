@@ -28,3 +28,4 @@ from .scanner import SCANNERS, Scanner
 from .smooth_noise import SmoothNoise
 from .synthetic_brain import brain_grid, write_synthetic_brain, write_synthetic_brains
 from .synthetic_heart import CARDIAC_SAMPLES, write_synthetic_heart, write_synthetic_hearts
+from .trajectory_people import write_trajectory_people

@@ -24,7 +24,7 @@ __all__ = ["brain_grid", "write_synthetic_brain", "write_synthetic_brains"]
 _MARGIN = 8.0
 _OFFSET = 77  # of the seeds of spacings from those of people
 # Left, inferior, anterior: where a grid runs so, FreeSurfer's tkrRAS differs from the scanner's axes by c_ras alone.
-_AXES = torch.tensor([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=torch.float64)
+_AXES = torch.tensor([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=torch.float64, device="cpu")
 
 
 def brain_grid(

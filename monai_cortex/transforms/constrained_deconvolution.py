@@ -63,7 +63,7 @@ class ConstrainedDeconvolution(Transform):
             )
         csd, installed = optional_import("dipy.reconst.csdeconv")
         if not installed:
-            raise ConfigError("the comparison needs dipy", remedy='pip install "monai_cortex[demo]"')
+            raise ConfigError("the comparison needs dipy", remedy="pip install dipy")
         harmonics, _ = optional_import("dipy.reconst.shm")
         gradients, _ = optional_import("dipy.core.gradients")
         table = gradients.gradient_table(bvalues.numpy(), bvecs=directions.numpy(), b0_threshold=50)

@@ -41,7 +41,7 @@ class DiffusionTensor(Transform):
             raise ConfigError(
                 "fitting a diffusion tensor needs dipy, which is not installed",
                 expected="dipy, or response files response_wm.txt, response_csf.txt beside dwi.nii.gz",
-                remedy='pip install "monai_cortex[demo]"',
+                remedy="pip install dipy",
             )
         gradients, _ = optional_import("dipy.core.gradients")
         table = gradients.gradient_table(bvalues.numpy(), bvecs=directions.numpy(), b0_threshold=50)

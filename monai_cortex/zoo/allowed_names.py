@@ -73,6 +73,7 @@ _FUNCTIONS = frozenset(
     monai_cortex.data.diffusion_subjects monai_cortex.data.registration_subjects
     monai_cortex.data.registration_target monai_cortex.data.sample_dataset monai_cortex.data.sample_target
     monai_cortex.data.shared_features monai_cortex.data.synthesis_subjects monai_cortex.data.training_subjects
+    monai_cortex.data.OwnItems monai_cortex.data.training_loader.TrainingLoader
     monai_cortex.handlers.load_weights monai_cortex.inferers.prepare_deconvolution_batch
     monai_cortex.inferers.registration_pairs monai_cortex.transforms.cardiac_preprocessing
     monai_cortex.transforms.cardiac_training_items monai_cortex.transforms.cortex_channels

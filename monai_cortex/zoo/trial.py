@@ -6,10 +6,9 @@ allowed to start programs, to reach the network or to write files.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -191,9 +190,11 @@ def main(words: list[str]) -> None:
     warnings.simplefilter("ignore")
     if "--trusted" in words:
         sys.path.append(words[0])  # for scripts of a bundle that its user trusts
-    with contextlib.redirect_stdout(io.StringIO()):
+    # What libraries print, also through handlers that they made when they were imported, is no part of the answer.
+    with os.fdopen(os.dup(1), "w") as answer:
+        os.dup2(2, 1)
         problems = try_bundle(Path(words[0]), guarded=True)
-    sys.stdout.write(json.dumps([[type(problem).__name__, *problem.args] for problem in problems]))
+        answer.write(json.dumps([[type(problem).__name__, *problem.args] for problem in problems]))
 
 
 def rebuilt(rows: list[list[str]]) -> list[CortexError]:

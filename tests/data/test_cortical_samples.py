@@ -87,7 +87,9 @@ def test_mirroring_the_other_hemisphere_again_gives_the_target(folders):
 
 
 def test_record_names_source_and_digests(folders):
-    names = {f"surf/{side}.{name}" for side in SIDES for name in ("sphere", "sulc", "curv", "inflated", "white")}
+    names = {
+        f"surf/{side}.{name}" for side in SIDES for name in ("sphere", "sulc", "curv", "inflated", "white", "pial")
+    }
     for folder in folders:
         record = json.loads((folder / "SOURCE.json").read_text())
         assert record["name"] == folder.name
@@ -114,7 +116,7 @@ def test_target_is_written_once(folders):
 
 def test_without_nilearn(tmp_path, refused, without_package):
     without_package("nilearn")
-    refused(ConfigError, lambda: sample_target(tmp_path), "no nilearn", 'pip install "monai_cortex[demo]"')
+    refused(ConfigError, lambda: sample_target(tmp_path), "no nilearn", "pip install nilearn")
     assert not list((tmp_path / "target").iterdir())
 
 

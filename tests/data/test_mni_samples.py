@@ -155,4 +155,4 @@ def test_surface_of_a_linear_field_around_a_point_is_that_of_the_ball():
 def test_without_a_package(tmp_path, refused, without_package, module, package):
     pytest.importorskip("nilearn")
     without_package(module)
-    refused(ConfigError, lambda: write_mni152(tmp_path), f"no {package}", 'pip install "monai_cortex[demo]"')
+    refused(ConfigError, lambda: write_mni152(tmp_path), f"no {package}", f"pip install {package}")

@@ -6,4 +6,4 @@ def test_error_names_package_and_remedy(refused):
     def fail():
         raise missing_package("nilearn")
 
-    refused(ConfigError, fail, "no nilearn", 'pip install "monai_cortex[demo]"')
+    refused(ConfigError, fail, "no nilearn", "pip install nilearn")

@@ -148,7 +148,7 @@ def test_unknown_subject(tmp_path, refused):
 def test_without_the_package_that_ships_them(tmp_path, refused, without_package, package):
     slug = {"dipy": SLUG, "nilearn": "spherical_diffusion_registration"}[package]
     without_package(package)
-    words = (f"no {package}", 'pip install "monai_cortex[demo]"')
+    words = (f"no {package}", f"pip install {package}")
     refused(ConfigError, lambda: sample_dataset(slug, tmp_path), *words)
     assert not list((tmp_path / "samples").iterdir())
 

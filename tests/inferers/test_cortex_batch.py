@@ -45,3 +45,15 @@ def test_timesteps_are_those_of_the_schedule_and_noise_is_normal():
     assert drawn["timesteps"].unique().tolist() == list(range(7))
     assert abs(float(drawn["noise"].mean())) < 0.03
     assert abs(float(drawn["noise"].std()) - 1) < 0.03
+
+
+def test_processes_draw_their_rows_of_one_batch(as_process):
+    def draw(images):
+        torch.manual_seed(0)
+        return noise_and_timesteps(images, 1000)
+
+    whole = draw(torch.zeros(4, 1, 2, 3, 2))
+    for rank in range(2):
+        with as_process(rank, 2):
+            own = draw(torch.zeros(2, 1, 2, 3, 2))
+        assert all(torch.equal(own[name], values[2 * rank : 2 * rank + 2]) for name, values in whole.items())

@@ -108,3 +108,14 @@ def test_images_with_an_affine_come_as_plain_tensors():
     batch = {name: MetaTensor(value, affine=torch.eye(4)) for name, value in items().items()}
     moving, target, images, _ = drawn(batch=batch)
     assert {type(value) for value in (moving, *images, *target.values())} == {Tensor}
+
+
+def test_processes_draw_their_rows_of_one_batch(as_process):
+    _, target, (_, noisy, times), _ = drawn(clean_share=0.5)
+    for rank in range(2):
+        rows = slice(2 * rank, 2 * rank + 2)
+        with as_process(rank, 2):
+            _, own, (_, seen, at), _ = drawn(batch={k: v[rows] for k, v in items().items()}, clean_share=0.5)
+        assert torch.equal(at, times[rows])
+        assert torch.equal(seen, noisy[rows])
+        assert all(torch.equal(own[name], target[name][rows]) for name in ("noise", "noised"))

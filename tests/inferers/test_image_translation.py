@@ -5,6 +5,7 @@ import torch
 from monai.networks.nets import PatchDiscriminator
 from torch import nn
 
+from monai_cortex.errors import ConfigError
 from monai_cortex.inferers import DirectInferer, DirectPrepareBatch, ImageTranslationTrainer, PatchScores
 from monai_cortex.losses import DiscriminatorLoss, GeneratorLoss
 from monai_cortex.networks.nets import ConditionalUNet
@@ -75,3 +76,8 @@ def test_scores_are_those_of_the_last_layer(trained):
         joined = torch.cat([parts["image"], parts["source"], parts["condition"]], dim=1)
         assert torch.equal(found, discriminator(joined)[-1])
     assert found.shape[:2] == (2, 1)
+
+
+def test_several_processes_are_refused(as_process):
+    with as_process(0, 2), pytest.raises(ConfigError, match="adversarial training is not shared"):
+        ImageTranslationTrainer()

@@ -57,3 +57,15 @@ def test_seed_decides(batch):
 def test_impossible_stiffness_is_refused(wrong):
     with pytest.raises(ValueError, match="above 0"):
         RegistrationBatch(wrong)
+
+
+def test_processes_draw_their_rows_of_one_batch(batch, as_process):
+    def stiffness(rows):
+        torch.manual_seed(0)
+        return RegistrationBatch()({name: batch[name][rows] for name in ("fixed", "moving")})[2][1]
+
+    whole = stiffness(slice(4))
+    for rank in range(2):
+        rows = slice(2 * rank, 2 * rank + 2)
+        with as_process(rank, 2):
+            assert torch.equal(stiffness(rows), whole[rows])

@@ -219,3 +219,16 @@ def test_drawn_maps_keep_the_coarse_form_and_differ_in_detail(pair):
     first, kept = (module.whiten(maps)[..., 1:4] for maps in (drawn[0], pair[0]))
     share = torch.exp(torch.tensor(-2 * module.start))
     assert (first - kept).abs().max() < 6 * (1 - share**2).sqrt()  # degree 1 has hardly diffused
+
+
+def test_processes_draw_their_rows_of_one_batch(pair, as_process):
+    def found(rows):
+        module = registration(trained=True).train()
+        torch.manual_seed(0)
+        result = module(*(maps[rows] for maps in pair))
+        return torch.cat([last(result).field.flatten(1), result.prediction.flatten(1), result.target.flatten(1)], 1)
+
+    whole = found(slice(2))
+    for rank in range(2):
+        with as_process(rank, 2):
+            torch.testing.assert_close(found(slice(rank, rank + 1)), whole[rank : rank + 1], atol=1e-5, rtol=1e-4)

@@ -375,3 +375,22 @@ def test_gradient_of_all_terms_is_that_of_finite_differences(double_precision, d
     target = {name: value.double() for name, value in target.items()} | {"truth": draw(1, 6, 3, 3, 3).double()}
     prediction = (0.1 * draw(1, 7, 3, 3, 3).double()).requires_grad_()
     assert torch.autograd.gradcheck(lambda p: loss(p, target), prediction, fast_mode=True)
+
+
+def test_processes_have_the_loss_of_their_whole_batch_as_mean(loss, case, in_processes):
+    """Also where one has many voxels and the other few; so it is for the gradient."""
+    prediction, target = case
+    target["mask"][0, :, 1:] = 0
+
+    def own(rank):
+        part = prediction[rank : rank + 1].clone().requires_grad_()
+        value = loss(part, {name: values[rank : rank + 1] for name, values in target.items()})
+        value.backward()
+        return value.item(), part.grad.tolist()
+
+    (first, *gradient), (second, *other) = in_processes(own)
+    whole = prediction.clone().requires_grad_()
+    expected = loss(whole, target)
+    expected.backward()
+    assert (first + second) / 2 == pytest.approx(expected.item(), rel=1e-5)
+    torch.testing.assert_close(torch.tensor([*gradient[0], *other[0]]) / 2, whole.grad)

@@ -242,3 +242,25 @@ def test_truth_that_is_missing_is_named(term, name):
     del target[name]
     with pytest.raises(ValueError, match=f"weight of {term} needs {name}"):
         DiffusionRegistrationLoss(known={term: 1.0})(found, target)
+
+
+def test_processes_have_the_loss_of_their_whole_batch_as_mean(in_processes):
+    """Also where one pair is noised and has few voxels, and the other is not noised."""
+    found, target = same_pair(2)
+    found["score"] = found["score"] + uniform(7, *found["score"].shape)
+    found["ddf"] = uniform(8, *found["ddf"].shape)
+    target = labeled(found, target, (1.0, 0.0, 2.0))
+    target["valid"][0, ..., 4:] = 0
+    target["noised"][1] = 0
+    loss = DiffusionRegistrationLoss(known={"field": 1.0})
+
+    def own(rank):
+        rows = slice(rank, rank + 1)
+        part = {"score": found["score"][rows], "ddf": found["ddf"][rows], "velocity": None}
+        value = loss(part, {name: values[rows] for name, values in target.items()})
+        return value.item(), loss.latest["noise"].item()
+
+    (first, noise), (second, none) = in_processes(own)
+    assert none == 0
+    assert (first + second) / 2 == pytest.approx(loss(found, target).item())
+    assert noise / 2 == pytest.approx(loss.latest["noise"].item())

@@ -154,7 +154,7 @@ def test_the_whole_template_is_installed():
     assert {str(path) for path in scaffold._TEMPLATE.rglob("*") if path.is_file()} <= found
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_generated_code_is_type_clean(written):
     """The cache is that of `make lint`, which runs before the tests: without it this takes half a minute."""
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache")]

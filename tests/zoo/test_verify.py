@@ -17,11 +17,14 @@ def test_our_bundles_pass_by_reading(bundle):
     assert any("_target_: monai_cortex." in line for line in verdict.code)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
-def test_our_bundles_pass_when_tried(request, bundle):
-    if bundle.name != "fsdiffreg_cardiac" and not request.config.getoption("whole"):
-        pytest.skip("one in the quick suite, all with --whole")
+_ONE = "fsdiffreg_cardiac"
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [pytest.param(path, marks=() if path.name == _ONE else pytest.mark.whole, id=path.name) for path in BUNDLES],
+)
+def test_our_bundles_pass_when_tried(bundle):
     assert [str(problem) for problem in verify_bundle(bundle).problems] == []
 
 

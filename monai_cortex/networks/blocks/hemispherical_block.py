@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from monai_cortex.geometry.hemisphere import SphericalGraph
 from monai_cortex.networks.layers.hemispherical_conv import HemisphericalConv
+from monai_cortex.networks.layers.shared_batch_norm import SharedBatchNorm
 from monai_cortex.networks.layers.vertex_layout import from_memory, to_memory
 
 __all__ = ["HemisphericalBlock"]
@@ -30,7 +31,9 @@ class HemisphericalBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = HemisphericalConv(in_channels, out_channels, graph, terms, kernel_size)
-        self.norm = nn.BatchNorm1d(out_channels)
+        # What it adds the normalization takes away: its gradient is rounding alone, which Adam would make steps of.
+        self.conv.bias.requires_grad_(False)
+        self.norm = SharedBatchNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = to_memory(self.conv(x))

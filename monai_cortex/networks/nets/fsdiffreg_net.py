@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool3d, interpolate
 from monai_cortex.geometry.demons_force import demons_forces
 from monai_cortex.geometry.displacement import exponential
 from monai_cortex.networks.blocks.guided_field_head import GuidedFieldHead, enlarge, zero_
+from monai_cortex.networks.blocks.recomputed import recompute
 from monai_cortex.networks.blocks.timed_block import TimedBlock
 from monai_cortex.networks.layers.linear_attention import LinearSelfAttention
 
@@ -236,14 +237,20 @@ def fsdiffreg_net(preset: str = "recommended", changes: Mapping[str, Any] | None
 
     Args:
         preset: "reference", as published, or "recommended", this project's, in about half of the time and memory.
-        changes: arguments of :class:`FSDiffRegNet` that differ from the preset's.
+        changes: arguments of :class:`FSDiffRegNet` that differ from the preset's; with ``checkpointing`` true, training
+            keeps less and computes it again.
 
     Raises:
         ValueError: for another preset.
     """
     if preset not in PRESETS:
         raise ValueError(f"preset is one of {', '.join(PRESETS)}, got {preset!r}.")
-    return FSDiffRegNet(**{**PRESETS[preset], **(changes or {})})
+    options = {**PRESETS[preset], **(changes or {})}
+    checkpointing = options.pop("checkpointing", False)
+    network = FSDiffRegNet(**options)
+    if checkpointing:
+        recompute(network, TimedBlock)
+    return network
 
 
 def _gather(image: Tensor, pooling: Sequence[int]) -> Tensor:

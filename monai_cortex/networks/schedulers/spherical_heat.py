@@ -71,9 +71,10 @@ class SphericalHeatScheduler(nn.Module):
         low, high = math.log(self.shortest), math.log(self.longest)
         return torch.exp(low + (high - low) * torch.rand(number, generator=generator, dtype=torch.float64))
 
-    def inference_times(self, steps: int) -> Tensor:
-        """Times from the longest to the shortest, evenly spaced in their logarithms, ``(steps + 1,)``."""
-        return torch.logspace(math.log10(self.longest), math.log10(self.shortest), steps + 1, dtype=torch.float64)
+    def inference_times(self, steps: int, start: float | None = None) -> Tensor:
+        """Times from the start, or the longest, to the shortest, even in their logarithms, ``(steps + 1,)``."""
+        limits = math.log10(self.longest if start is None else start), math.log10(self.shortest)
+        return torch.logspace(*limits, steps + 1, dtype=torch.float64)
 
     def mean_scale(self, t: Tensor) -> Tensor:
         """Factor a that the mean of each coefficient has at times ``(...)``, ``(..., (L + 1)^2)``, float64."""

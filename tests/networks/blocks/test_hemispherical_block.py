@@ -44,3 +44,12 @@ def test_input_is_left_alone():
     layer(x).sum().backward()
     assert torch.equal(x.detach(), before)
     assert x.grad.isfinite().all()
+
+
+def test_what_normalization_takes_away_is_not_trained():
+    layer, x = block(), torch.randn(2, 2, 24, 2, 2, 2)
+    before = layer(x)
+    with torch.no_grad():
+        layer.conv.bias.add_(3)
+    torch.testing.assert_close(layer(x), before, atol=1e-5, rtol=1e-4)
+    assert [name for name, parameter in layer.named_parameters() if not parameter.requires_grad] == ["conv.bias"]

@@ -75,3 +75,27 @@ def test_output_depends_on_time_and_on_each_channel():
             other = x.clone()
             other[:, channel] += 1
             assert not torch.equal(first, network(other, torch.tensor([10])))
+
+
+@pytest.mark.parametrize(
+    ("switch", "tolerance"), [("half_precision", 3e-2), ("channels_last", 1e-5), ("checkpointing", 1e-6)]
+)
+def test_switches_change_the_cost_and_not_the_result(switch, tolerance):
+    torch.manual_seed(0)
+    plain = ConditionalUNet(**SMALL)
+    for parameter in plain.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
+    network, x = ConditionalUNet(**SMALL, unet_options={switch: True}), torch.randn(1, 6, 8, 8, 8)
+    network.load_state_dict(plain.state_dict())
+    found = []
+    for one in (plain, network):
+        result = one(x, torch.tensor([500]))
+        result.square().mean().backward()
+        found.append(torch.cat([result.flatten(), *(p.grad.flatten() for p in one.parameters())]).detach())
+    assert found[1].dtype == torch.float32
+    assert (found[0] - found[1]).norm() < tolerance * found[0].norm()
+    assert torch.equal(*found) or switch != "checkpointing"
+    assert switch != "half_precision" or not torch.equal(*found)
+    layout = network.local[0].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert layout == (switch == "channels_last")

@@ -294,6 +294,16 @@ def test_bad_values_are_refused(options):
         BrownianBridgeScheduler(**options)
 
 
+def test_noise_of_an_exact_end_is_refused():
+    with pytest.raises(ValueError, match="says nothing about the image"):
+        BrownianBridgeScheduler(prediction_type="noise", ends=(0, 1))
+
+
+def test_bridge_names_what_it_is_made_of():
+    text = repr(BrownianBridgeScheduler(50, 0.5, "grad", spacing="linspace"))
+    assert text == "BrownianBridgeScheduler(T=50, s=0.5, grad, linspace)"
+
+
 @pytest.mark.parametrize("number", [0, -1, 1001])
 def test_bad_numbers_of_steps_are_refused(number):
     with pytest.raises(ValueError, match="1000"):

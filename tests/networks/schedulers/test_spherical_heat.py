@@ -162,9 +162,13 @@ def test_drawn_times_are_even_in_their_logarithms():
     assert drawn.mean().item() == pytest.approx(-2, abs=0.1)
 
 
-def test_inference_goes_from_the_longest_time_to_the_shortest():
-    grid = SphericalHeatScheduler(DEGREE, shortest=1e-3, longest=0.1).inference_times(4)
-    torch.testing.assert_close(grid, torch.tensor([0.1, 10**-1.5, 1e-2, 10**-2.5, 1e-3], dtype=torch.float64))
+@pytest.mark.parametrize(
+    ("steps", "start", "times"),
+    [(4, None, [0.1, 10**-1.5, 1e-2, 10**-2.5, 1e-3]), (2, 0.4, [0.4, 0.02, 1e-3])],
+)
+def test_inference_goes_from_the_longest_time_or_the_start_to_the_shortest(steps, start, times):
+    grid = SphericalHeatScheduler(DEGREE, shortest=1e-3, longest=0.1).inference_times(steps, start)
+    torch.testing.assert_close(grid, torch.tensor(times, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(
