@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["crash_text", "frames", "private_text"]
+from monai_cortex.errors import CortexError
+
+__all__ = ["crash_text", "frames", "private_text", "root_error"]
 
 _BARE = re.compile(r"(?<![\w.…>/-])(?:file://)?(?:/[^\s/'\"<>|:;,()]+)+/(?=[^\s/'\"<>|:;,()])")
 _PACKAGES = re.compile(r".*[\\/](?:site-packages|dist-packages|lib[\\/]python3\.\d+)[\\/]")
@@ -27,6 +29,16 @@ def frames(error: BaseException) -> list[str]:
         name = f"monai_cortex/{file.relative_to(root).as_posix()}" if root in file.parents else frame.filename
         found.append(f"{_PACKAGES.sub('', name)}:{frame.lineno} in {frame.name}: {frame.line}")
     return found
+
+
+def root_error(error: BaseException) -> BaseException:
+    """The first error of ours in a chain of causes, or the error itself: MONAI's parser wraps what goes wrong."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, CortexError):
+            return link
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def private_text(text: str, folders: Mapping[str, str | Path]) -> str:

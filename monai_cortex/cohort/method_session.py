@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import torch
 from monai.bundle import ConfigParser
 
-from monai_cortex.cohort.memory_use import PeakMemory
 from monai_cortex.errors import ConfigError, CortexError
 from monai_cortex.handlers import seed_everything
+from monai_cortex.handlers.peak_memory import PeakMemory
 
 __all__ = ["MethodSession", "Setup"]
 
@@ -62,6 +62,11 @@ class MethodSession:
         self._device: str | None = None
         self._items: dict[str, Any] = {}
         self._build()
+
+    @property
+    def subjects(self) -> list[str]:
+        """Identifiers of all that the data set holds."""
+        return list(self._items)
 
     def run(self, subject: str) -> dict[str, Any]:
         """Compute one subject's results into ``output_dir``, which is emptied before.

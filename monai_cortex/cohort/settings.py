@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from monai_cortex import __version__
-from monai_cortex.data import bundle_folder, sha256
+from monai_cortex.data import bundle_folder, read_config, sha256
 from monai_cortex.errors import ConfigError
 
 __all__ = ["Settings", "changed_settings", "read_settings"]
@@ -50,18 +50,18 @@ def read_settings(slug: str, configs: Sequence[str | os.PathLike[str]] = (), ove
 
     Args:
         slug: name of the method.
-        configs: further JSON files, whose entries replace those before.
+        configs: further files, JSON or YAML, whose entries replace those before.
         overrides: ``id=value``; parts of an entry are named as in ``optimizer#lr``.
 
     Raises:
         BundleError: the bundle is not found.
-        ConfigError: a file is no JSON object or has a key twice, or an id is not in the config.
+        ConfigError: a file is no config, see :func:`monai_cortex.data.read_config`, or an id is not in the config.
     """
     root = Path(bundle_folder(slug))
     files = (root / "configs" / "inference.json", *map(Path, configs))
     config: dict[str, Any] = {}
     for file in files:
-        config |= _read(file)
+        config |= read_config(file)
     values = dict(_pair(text) for text in overrides)
     for name in values:
         _require_known(name, config)
@@ -82,29 +82,6 @@ def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         f"{name}: {_short(before.get(name, absent))} before, {_short(now.get(name, absent))} now" for name in names
     ]
     return "; ".join(texts[:_SHOWN]) + (f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "the config cannot be read",
-            file=path,
-            found=getattr(error, "strerror", None) or error,
-            expected="a JSON object with each key once",
-            remedy="correct the file, or name another one",
-        ) from error
-    if not isinstance(content, dict):
-        raise ConfigError("the config is no JSON object", file=path, found=type(content).__name__, expected="{...}")
-    return content
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"key {twice[0]!r} stands there twice")
-    return dict(pairs)
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO, Any
 
-from monai_cortex.cohort.crash import frames
+from monai_cortex.cohort.crash import frames, root_error
 from monai_cortex.errors import CortexError
 
 __all__ = ["serve"]
@@ -62,7 +62,7 @@ def _begin(request: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     try:
         session = MethodSession(setup)
     except Exception as error:
-        return None, _described(_innermost(error))
+        return None, _described(root_error(error))
     if setup.memory_gb:
         limit_memory(setup.memory_gb)
     return session, {"ok": {}}
@@ -74,7 +74,7 @@ def _answer(action: Callable[[], Any], subject: str, session: Any) -> dict[str, 
     try:
         return {"ok": action()}
     except Exception as error:
-        known = _innermost(error)
+        known = root_error(error)
         too_large = as_resource_error(error, subject, getattr(session, "memory_gb", None))
         if too_large is None or isinstance(known, CortexError):
             return _described(known)
@@ -85,16 +85,6 @@ def _track(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from monai_cortex.handlers import track_cohort  # noqa: PLC0415
 
     return {"run": track_cohort(**arguments)}
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The first error of ours in a chain of causes, or the error itself: MONAI's parser wraps what goes wrong."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, CortexError):
-            return link
-        link = link.__cause__ or link.__context__
-    return error
 
 
 def _described(error: BaseException) -> dict[str, Any]:

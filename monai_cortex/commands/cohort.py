@@ -21,7 +21,7 @@ _HELP = {
     "shard": "Only the i-th of n shares, i from 1; slurm takes both from the job array.",
     "label": "Only these subjects, with or without sub-; several in a row, or the option again.",
     "file": "Only the subjects of a table with a column participant_id, or of a list.",
-    "config": "JSON file on top of the bundle's inference.json, such as one of its own overlays; may be repeated.",
+    "config": "JSON or YAML file on top of the bundle's inference.json, such as one of its overlays; may be repeated.",
     "override": "id=value of the config, as in refine=false; may be repeated.",
     "device": "Of the networks: cuda, cuda:1, cpu.  [default: the first GPU, or the CPU]",
     "memory": "Gigabytes that a subject may take.  [default: what the machine has]",

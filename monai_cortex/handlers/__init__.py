@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .chained_runs import track_work
     from .checkpoint import CheckpointWriter, ResumeTraining
     from .cohort_run import track_cohort
     from .cortex_synthesis_writer import CortexSynthesisWriter
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .mlflow_run import MLflowRun, ui_line
     from .nonfinite import StopOnNonFinite
     from .error_messages import plain_errors
+    from .registered_model import register_bundle
     from .registered_pair import RegisteredPair
     from .registration_group import RegistrationGroup
     from .registration_writer import SphereRegistrationWriter
@@ -53,10 +55,12 @@ _HOMES = {
     "TrainingHistory": "training_history",
     "load_weights": "weights",
     "plain_errors": "error_messages",
+    "register_bundle": "registered_model",
     "seed_everything": "seed",
     "start_session": "seed",
     "sync_runs": "tracking_sync",
     "track_cohort": "cohort_run",
+    "track_work": "chained_runs",
     "ui_line": "mlflow_run",
 }
 __all__ = list(_HOMES)

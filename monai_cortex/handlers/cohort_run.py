@@ -41,6 +41,15 @@ def track_cohort(
     return run.identifier
 
 
+# What runs of all kinds share, and what a cohort counts; its times are medians over subjects, its memory the largest.
+_SHARED = {
+    "run/subjects": "done",
+    "run/subjects_failed": "failed",
+    "run/seconds_per_subject": "seconds_median",
+    "run/peak_memory_mb": "peak_memory_mb_max",
+}
+
+
 class _CohortRun(MLflowRun):
     identifier: str | None = None
 
@@ -51,6 +60,10 @@ class _CohortRun(MLflowRun):
     def epoch_completed(self, engine: Engine) -> None:
         entries = {f"cohort/{name}": float(value) for name, value in engine.state.metrics.items()}
         self._send(metric_entry(entries, 0))
+
+    def closing_metrics(self, engine: Engine) -> dict[str, float]:
+        numbers = engine.state.metrics
+        return {name: float(numbers[own]) for name, own in _SHARED.items() if own in numbers}
 
     def _artifacts(self) -> Iterator[tuple[Path, str | None]]:
         for name in ("report.html", "report.json", "report.csv"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class CortexSynthesisWriter(SubjectWriter):
         output_dir: folder of the run.
         measure: find the surfaces again in the images, which takes most of the time; images are compared anyway.
     """
+
+    columns: ClassVar[Mapping[str, str]] = {"white": "white_", "pial": "pial_"}
 
     def __init__(self, output_dir: str, measure: bool = True) -> None:
         super().__init__(output_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ class DeconvolutionWriter(SubjectWriter):
         output_dir: folder of the run.
         tissues: names of the tissues, white matter first.
     """
+
+    columns: ClassVar[Mapping[str, str]] = {"network": "", "constrained deconvolution (CSD)": "csd_"}
 
     def __init__(self, output_dir: str, tissues: Sequence[str] = ("wm", "csf")) -> None:
         super().__init__(output_dir)

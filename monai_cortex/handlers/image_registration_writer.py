@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -45,6 +45,8 @@ class ImageRegistrationWriter(SubjectWriter):
         labels: numbers of "rv", "myo" and "lv" as they were given to the reader; None for other anatomy, where only
             the mean overlap of all labels is measured.
     """
+
+    columns: ClassVar[Mapping[str, str]] = {"before": "initial_", "network alone": "network_", "after": ""}
 
     def __init__(self, output_dir: str, labels: Mapping[str, int] | None = CARDIAC_LABELS) -> None:
         super().__init__(output_dir)

@@ -16,19 +16,21 @@ from weakref import WeakSet
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from mlflow.telemetry import set_telemetry_client
-from monai.engines import Evaluator
+from monai.engines import Evaluator, Trainer
 from monai.handlers import MLFlowHandler
 
 from monai_cortex.data import switched_on
 from monai_cortex.handlers.engine_output import losses, scalars
 from monai_cortex.handlers.engine_run import during_run, orderly_termination
 from monai_cortex.handlers.privacy import flat_parameters, scrub
-from monai_cortex.handlers.run_description import describe, executed_config
+from monai_cortex.handlers.run_cost import RunCost
+from monai_cortex.handlers.run_description import describe, describe_data, executed_config
 from monai_cortex.handlers.stale_runs import close_stale_runs
 from monai_cortex.handlers.tracker_calls import TrackerCalls
-from monai_cortex.handlers.tracker_store import database_file, database_uri, find_experiment, store_uri
+from monai_cortex.handlers.tracker_store import artifact_place, database_file, database_uri, find_experiment, store_uri
 from monai_cortex.handlers.tracking_entries import (
     artifact_entry,
+    data_entry,
     deliver,
     metric_entry,
     now,
@@ -69,7 +71,8 @@ class MLflowRun(MLFlowHandler):
     ``python -m monai_cortex sync``.
 
     Logged are tags, see :func:`describe`; the config's scalars as parameters; per epoch the means of ``train/loss`` and
-    ``train/learning_rate``, ``train/<metric>`` and ``val/<metric>``; ``config.json``, and from ``output_dir`` the
+    ``train/learning_rate``, ``train/<metric>`` and ``val/<metric>``; at the end what the run has cost, under names that
+    all methods share, see :class:`RunCost`; the data set as an input; ``config.json``, and from ``output_dir`` the
     figures, reports, ``metrics.json`` and ``model.pt``, after a failure only those that are new.
 
     Args:
@@ -77,7 +80,7 @@ class MLflowRun(MLFlowHandler):
         bundle_root: folder of the bundle.
         tracking_uri: another store; ``MLFLOW_TRACKING_URI`` in the environment goes before it.
         experiment: name of the experiment.
-        run_prefix: first part of the run's name; by default the bundle's name.
+        run_prefix: what kind of run it is; its name begins with the bundle's and this.
         config: executed config: a dictionary, a ``ConfigParser``, or the path of a JSON file; by default what the
             command line of ``python -m monai.bundle run`` names.
         tags: more tags.
@@ -144,12 +147,13 @@ class MLflowRun(MLFlowHandler):
         """Open a new run, with its tags, parameters and config."""
         self._calls, self._owner, self.cur_run = TrackerCalls(), engine, None
         self._sums.clear()
+        self._cost = RunCost()
         self._before = {path: _stamp(path) for path, _ in self._artifacts()}
         _open[self._key] = self
         config = executed_config(self.config)
         tags = describe(config, self.bundle_root, engine, self.tags)
-        prefix = self.run_prefix or tags["bundle"]
-        self.run_name = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        kind = "-".join(filter(None, (tags["bundle"], self.run_prefix)))
+        self.run_name = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
         store = public_store(self.uri, database_uri(self.output_dir))
         run = {"name": self.run_name, "experiment": self.experiment_name, "tags": tags, "started": now()}
         self._journal = TrackingJournal(self.output_dir, {**run, "store": store})
@@ -161,6 +165,9 @@ class MLflowRun(MLFlowHandler):
         parameters = {name: str(getattr(engine.state, name, None)) for name in self.default_tracking_params}
         for entry in parameter_entries({**parameters, **flat_parameters(config)}):
             self._send(entry)
+        if data := describe_data(config, tags["bundle"], self.output_dir):
+            context = "training" if isinstance(engine, Trainer) else "inference"
+            self._send(data_entry(**data, context=context))
         if config:
             self._send(text_entry("config.json", json.dumps(scrub(config), indent=2)))
 
@@ -193,9 +200,9 @@ class MLflowRun(MLFlowHandler):
 
     def _connect(self, tags: Mapping[str, str]) -> None:
         set_telemetry_client()  # none, also where mlflow was imported before the environment said so
-        beside = (self.output_dir / "mlruns").as_uri() if self.uri == database_uri(self.output_dir) else None
+        place = artifact_place(self.uri)
         super().__init__(
-            self.uri, experiment_name=self.experiment_name, run_name=self.run_name, artifact_location=beside
+            self.uri, experiment_name=self.experiment_name, run_name=self.run_name, artifact_location=place
         )
         experiment = find_experiment(self.client, self.experiment_name, self.artifact_location)
         self.experiment = self.client.get_experiment(experiment)
@@ -227,8 +234,13 @@ class MLflowRun(MLFlowHandler):
                 if path.is_file():
                     yield path, folder and folder.format(path)
 
+    def closing_metrics(self, engine: Engine) -> dict[str, float]:
+        """What is logged when the run ends, however it ends: its cost."""
+        return self._cost.metrics(engine)
+
     def _finish(self, status: str) -> None:
         _open.pop(self._key, None)
+        self._send(metric_entry(self.closing_metrics(self._owner), 0))  # of no step, so that MLflow draws bars
         for path, folder in self._artifacts():
             if status == "FINISHED" or self._before.get(path) != _stamp(path):
                 entry = artifact_entry(path, self.output_dir, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,13 @@ class SphereRegistrationWriter(SubjectWriter):
     Args:
         output_dir: folder of the run.
     """
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "left": "lh_",
+        "right": "rh_",
+        "left, optimization alone": "lh_unguided_",
+        "right, optimization alone": "rh_unguided_",
+    }
 
     def write(self, item: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Write the files of ``surf`` and ``qc.png``; metrics are named ``lh_`` or ``rh_``."""

@@ -17,9 +17,10 @@ from monai.utils import get_seed
 from monai_cortex.handlers.privacy import data_name, host_name, scrub
 from monai_cortex.handlers.running_config import running_config
 
-__all__ = ["describe", "executed_config", "git_revision"]
+__all__ = ["describe", "describe_data", "executed_config", "git_revision"]
 
 _UNKNOWN = "unknown"
+_SAMPLES = "default"  # name of data that a config does not name by a folder
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -65,6 +66,25 @@ def describe(
         "pid": os.getpid(),
     }
     return {key: str(scrub(str(value))) for key, value in {**found, **(tags or {})}.items()}
+
+
+def describe_data(config: Mapping[str, Any], bundle: str, output_dir: Path) -> dict[str, str] | None:
+    """The data set of a run: ``name``, ``digest`` and ``source``; None where the config names none.
+
+    The source is relative to the output folder for the bundle's own samples, which are written there; of other data
+    only a hash leaves the machine, since folders may be named after people.
+
+    Args:
+        config: see :func:`executed_config`.
+        bundle: its name.
+        output_dir: of the run.
+    """
+    if "dataset_dir" not in config:
+        return None
+    digest, kind, source = data_name(config["dataset_dir"]), "data", "dataset_dir"
+    if digest == _SAMPLES:
+        digest, kind, source = data_name(output_dir / "samples"), "samples", "samples"
+    return {"name": f"{bundle} {kind}", "digest": digest.rpartition(":")[2], "source": source}
 
 
 @cache

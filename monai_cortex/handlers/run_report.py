@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from monai.engines import Trainer
 
 from monai_cortex import __version__
 from monai_cortex.data import atomic_path, read_metadata, write_json
+from monai_cortex.handlers.metric_tables import heading, side_by_side, subject_table
 from monai_cortex.handlers.run_description import git_revision
 from monai_cortex.handlers.training_history import TrainingHistory
 from monai_cortex.visualize import (
@@ -35,15 +37,6 @@ from monai_cortex.visualize import (
 __all__ = ["ReportSection", "RunReport"]
 
 _PICTURES = 12  # subjects shown; all are in the tables
-_UNITS = {
-    "_s_per_mm2": "s/mm\u00b2",
-    "_percent": "%",
-    "_degree": "degree",
-    "_mm": "mm",
-    "_ml": "ml",
-    "_voxels": "voxels",
-    "_s": "s",
-}
 
 
 class ReportSection(Protocol):
@@ -100,18 +93,22 @@ class RunReport:
     def __call__(self, engine: Engine) -> None:
         metadata = read_metadata(self.bundle_root)
         subjects = list(getattr(engine.state, "subjects", []))
+        columns = getattr(engine.state, "subject_columns", {})
         history = self._history.records
         metrics = {name: float(value) for name, value in (self.validator or engine).state.metrics.items()}
         seconds = round(time.perf_counter() - self._start, 1)
         record = {"bundle": metadata["name"], "version": metadata["version"], "seed": self.seed, "time_s": seconds}
-        write_json(self.output_dir / "report.json", record | {"subjects": subjects, "metrics": metrics})
+        checks = self._checks(subjects)
+        record |= {"subjects": subjects, "metrics": metrics, "checks": [asdict(check) for check in checks]}
+        write_json(self.output_dir / "report.json", record)
         report = Report(
             title=metadata["name"],
-            summary=[Facts(_summary(subjects, history) | {"time [s]": seconds} | _headed(metrics))],
+            # Means over one subject are its numbers, which follow.
+            summary=[Facts(_summary(subjects, history) | {"time [s]": seconds} | _headed(metrics, len(subjects)))],
             inputs=_inputs(subjects),
             method=[metadata["description"], metadata["intended_use"]],
-            results=[*self._training(history), *self._results(subjects), *self._more(engine)],
-            checks=self._checks(subjects),
+            results=[*self._training(history), *self._results(subjects, columns), *self._more(engine)],
+            checks=checks,
             reproduction=Reproduction(self.command, _versions(), self.seed, git_revision()),
             citations=[Citation(text) for text in metadata["references"]],
         )
@@ -123,7 +120,7 @@ class RunReport:
 
     def _checks(self, subjects: Sequence[Mapping[str, Any]]) -> list[Check]:
         return [
-            Check(f"{row['subject']}: {_heading(name)}", row[name] <= limit, f"{row[name]:g}, at most {limit:g}")
+            Check(f"{row['subject']}: {heading(name)}", row[name] <= limit, f"{row[name]:g}, at most {limit:g}")
             for row in subjects
             for name, limit in self.limits.items()
             if name in row
@@ -139,21 +136,20 @@ class RunReport:
             path.write_bytes(picture)
         return [Picture(picture, "Loss, its unweighted terms and the learning rate against the step.", "loss curves")]
 
-    def _results(self, subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
+    def _results(self, subjects: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[Block]:
         if not subjects:
             return []
-        # One row a quantity: a report is read for few subjects, and their numbers are many.
-        names = dict.fromkeys(name for row in subjects for name in row)
-        numbers = [name for name in names if any(isinstance(row.get(name), int | float) for row in subjects)]
-        rows = [[_heading(name), *(_number(row.get(name)) for row in subjects)] for name in numbers]
-        table = Table(["quantity", *(row["subject"] for row in subjects)], rows)
-        return [table, *(self._picture(str(row["subject"])) for row in subjects[:_PICTURES])]
+        pictures: list[Block] = [self._picture(str(row["subject"])) for row in subjects[:_PICTURES]]
+        if len(subjects) == 1 and columns:
+            return [*pictures, *side_by_side(subjects[0], columns)]
+        return [*pictures, subject_table(subjects)]
 
     def _more(self, engine: Engine) -> list[Block]:
         return [block for section in self.sections for block in section.blocks(engine)]
 
     def _picture(self, subject: str) -> Picture:
-        return Picture((self.output_dir / subject / "qc.png").read_bytes(), f"Subject {subject}.", f"maps of {subject}")
+        place = f"{subject}/qc.png"
+        return Picture((self.output_dir / place).read_bytes(), f"Subject {subject}.", f"maps of {subject}", place)
 
 
 def _inputs(subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
@@ -161,25 +157,11 @@ def _inputs(subjects: Sequence[Mapping[str, Any]]) -> list[Block]:
         return ["Training data; see the parameters of the run."]
     texts = [name for name, value in subjects[0].items() if isinstance(value, list | dict)]
     rows = [[row["subject"], *(_text(row[name]) for name in texts)] for row in subjects]
-    return [Table(["subject", *map(_heading, texts)], rows)]
+    return [Table(["subject", *map(heading, texts)], rows)]
 
 
-def _heading(name: str) -> str:
-    """Name with its unit in brackets: ``residual_percent`` is "residual [%]"."""
-    for suffix, unit in _UNITS.items():
-        if name.endswith(suffix):
-            return f"{name.removesuffix(suffix).replace('_', ' ')} [{unit}]"
-    return name.replace("_", " ")
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def _headed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {_heading(name): value for name, value in values.items()}
+def _headed(values: Mapping[str, Any], subjects: int) -> dict[str, Any]:
+    return {} if subjects == 1 else {heading(name): value for name, value in values.items()}
 
 
 def _summary(subjects: Sequence[object], history: Sequence[object]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ignite.engine import Engine
+from monai.engines import SupervisedTrainer
 
+from monai_cortex.handlers.batch_loss import BatchLoss
 from monai_cortex.handlers.seed import SeedEpochs, start_session
 
 __all__ = ["Session"]
@@ -22,5 +24,7 @@ class Session:
         self.seed = start_session(seed)
 
     def attach(self, engine: Engine) -> None:
-        """Seed each epoch of a trainer, so that a resumed run repeats an uninterrupted one."""
+        """Seed each epoch, so that a resumed run repeats an uninterrupted one; report losses of whole batches."""
         SeedEpochs(self.seed).attach(engine)
+        if isinstance(engine, SupervisedTrainer):
+            BatchLoss().attach(engine)

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
@@ -27,7 +27,12 @@ class SubjectWriter(ABC):
 
     Args:
         output_dir: folder of the run.
+
+    Attributes:
+        columns: what a report shows side by side: prefixes of metrics' names by heading; "" fits all.
     """
+
+    columns: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, output_dir: str) -> None:
         self.output_dir = Path(output_dir)
@@ -60,7 +65,7 @@ class SubjectWriter(ABC):
 
     def _begin(self, engine: Engine) -> None:
         state: Any = engine.state
-        state.subjects = []
+        state.subjects, state.subject_columns = [], self.columns
 
     def _tick(self, _: Engine) -> None:
         self._start = time.perf_counter()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 __all__ = [
     "artifact_entry",
+    "data_entry",
     "deliver",
     "metric_entry",
     "now",
@@ -46,6 +49,18 @@ def metric_entry(values: Mapping[str, float], step: int) -> dict[str, Any]:
 def tag_entry(key: str, value: str) -> dict[str, Any]:
     """A tag."""
     return {"kind": "tag", "key": key, "value": value}
+
+
+def data_entry(name: str, digest: str, source: str, context: str) -> dict[str, Any]:
+    """A data set that went in.
+
+    Args:
+        name: that people read.
+        digest: of its content, at most 36 characters.
+        source: where it is, without private parts.
+        context: training or inference.
+    """
+    return {"kind": "data", "name": name, "digest": digest, "source": source, "context": context}
 
 
 def text_entry(name: str, text: str) -> dict[str, Any]:
@@ -84,12 +99,23 @@ def deliver(client: MlflowClient, run: str, entry: Mapping[str, Any], output_dir
         client.log_batch(run, metrics=[Metric(key, value, when, step) for key, value in entry["values"].items()])
     elif kind == "tag":
         client.set_tag(run, entry["key"], entry["value"])
+    elif kind == "data":
+        client.log_inputs(run, [_data_input(entry)])
     elif kind == "text":
         client.log_text(run, entry["text"], entry["name"])
     elif kind == "artifact":
-        path = output_dir / entry["path"]
-        if not path.is_file():
-            raise FileNotFoundError(path.name)
-        client.log_artifact(run, str(path), entry["folder"])
+        client.log_artifact(run, str(_there(output_dir / entry["path"])), entry["folder"])
     elif kind == "status":
         client.set_terminated(run, entry["status"], entry["time"])
+
+
+def _data_input(entry: Mapping[str, Any]) -> DatasetInput:
+    source = json.dumps({"uri": entry["source"]})
+    data = Dataset(entry["name"], entry["digest"], source_type="local", source=source)
+    return DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, entry["context"])])
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(path.name)
+    return path

@@ -53,10 +53,10 @@ def test_values_are_read_as_json_then_python_then_text():
 
 def test_later_files_go_before_earlier_ones(tmp_path):
     (tmp_path / "a.json").write_text('{"refine": false, "seed": 1}')
-    (tmp_path / "b.json").write_text('\ufeff{"seed": 2}', encoding="utf-8")
-    found = read_settings(SLUG, [tmp_path / "a.json", tmp_path / "b.json"], ["roi=null"])
+    (tmp_path / "b.yaml").write_text("seed: 2\n")
+    found = read_settings(SLUG, [tmp_path / "a.json", tmp_path / "b.yaml"], ["roi=null"])
     assert (found.config["refine"], found.config["seed"], found.config["roi"]) == (False, 2, None)
-    assert [path.name for path in found.files] == ["inference.json", "a.json", "b.json"]
+    assert [path.name for path in found.files] == ["inference.json", "a.json", "b.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,9 @@ def test_parts_of_entries(override):
         assert name in read_settings(SLUG, overrides=[override]).overrides
 
 
-@pytest.mark.parametrize("content", ["[]", "3", "{", "", '{"a": 1, "a": 2}', "\xff"])
+@pytest.mark.parametrize("content", ["[]", "3", "{", "", '{"a": 1, "a": 2}', "\xff", '\xef\xbb\xbf{"a": 1}'])
 def test_files_that_are_no_config(tmp_path, content):
+    """None that MONAI's parser would not read later, such as one with a byte-order mark."""
     (tmp_path / "a.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(ConfigError):
         read_settings(SLUG, [tmp_path / "a.json"])

@@ -54,12 +54,13 @@ def train(training, caplog, monkeypatch):
 
 
 def history(database):
-    """Everything that the only run has: status, parameters, metrics with their steps, artifacts."""
+    """Everything that the only run has: status, parameters, metrics with their steps, artifacts; but for its cost."""
     client = MlflowClient(f"sqlite:///{database}")
     (run,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     metrics = {
         name: [(entry.step, entry.value) for entry in client.get_metric_history(run.info.run_id, name)]
         for name in run.data.metrics
+        if not name.startswith("run/")
     }
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     return run.info.status, run.data.params, metrics, files

@@ -31,10 +31,9 @@ def test_one_run_with_numbers_and_reports(store, tmp_path, arguments):
     (run,) = found
     assert run.info.run_id == identifier
     assert run.info.status == "FINISHED"
-    assert run.info.run_name.startswith("cohort-")
-    assert {name: value for name, value in run.data.metrics.items()} == {
-        f"cohort/{name}": value for name, value in NUMBERS.items()
-    }
+    assert run.info.run_name.startswith("fsdiffreg_cardiac-cohort-")
+    shared = {"run/subjects": 2, "run/subjects_failed": 1, "run/seconds_per_subject": 1.5}
+    assert run.data.metrics == {f"cohort/{name}": value for name, value in NUMBERS.items()} | shared
     assert run.data.params["seed"] == "3"
     files = {path.name for path in Path(run.info.artifact_uri.removeprefix("file://")).rglob("*") if path.is_file()}
     assert files == {"report.html", "report.json", "report.csv", "config.json"}

@@ -92,7 +92,7 @@ def test_a_run_holds_everything(training, out, runs, history):
     assert validator.state.metrics["runs_count"] == 2
     (record,) = runs()
     assert record.info.status == "FINISHED"
-    assert record.info.run_name.startswith("train-2")
+    assert record.info.run_name.startswith("A method-train-2")
     tags = {name: value for name, value in record.data.tags.items() if not name.startswith("mlflow.")}
     assert {name for name in record.data.tags} - set(tags) == {"mlflow.runName"}
     assert tags.pop("git_revision")
@@ -109,7 +109,11 @@ def test_a_run_holds_everything(training, out, runs, history):
         "network_def._target_": "a.b.Net",
         "network_def.channels": "[4, 8]",
     }
-    assert set(record.data.metrics) == {"train/loss", "train/learning_rate", "train/constant", "val/runs_count"}
+    cost = {"run/seconds", "run/peak_memory_mb"}
+    assert set(record.data.metrics) == {"train/loss", "train/learning_rate", "train/constant", "val/runs_count"} | cost
+    (data,) = record.inputs.dataset_inputs
+    assert (data.dataset.name, data.tags[0].value) == ("A method data", "training")
+    assert data.dataset.digest == record.data.tags["data"].removeprefix("sha256:")
     means = [sum(run.losses[:3]) / 3, sum(run.losses[3:]) / 3]
     assert history(record, "train/loss") == [(1, pytest.approx(means[0])), (2, pytest.approx(means[1]))]
     assert history(record, "train/learning_rate") == [(1, pytest.approx(0.01)), (2, pytest.approx(0.01))]

@@ -7,7 +7,7 @@ from ignite.engine import Engine
 from monai.bundle import ConfigParser
 
 from monai_cortex.handlers import run_description, seed_everything
-from monai_cortex.handlers.run_description import describe, executed_config, git_revision
+from monai_cortex.handlers.run_description import describe, describe_data, executed_config, git_revision
 
 
 @pytest.fixture
@@ -51,6 +51,19 @@ def test_given_tags_go_before_and_hold_no_path(tmp_path, engine):
     )
     assert (tags["bundle"], tags["where"]) == ("mine", "<path>")
     assert "Doe" not in str(tags)
+
+
+def test_data_are_told_apart_and_not_told(tmp_path):
+    folders = [tmp_path / name for name in ("Doe", "samples")]
+    for folder in folders:
+        (folder / f"sub-{folder.name}").mkdir(parents=True)
+    own = describe_data({"dataset_dir": str(folders[0])}, "slug", tmp_path)
+    assert "Doe" not in str(own)
+    assert (own["name"], own["source"], len(own["digest"])) == ("slug data", "dataset_dir", 12)
+    shipped = describe_data({"dataset_dir": {"_target_": "a.b"}}, "slug", tmp_path)
+    assert (shipped["name"], shipped["source"]) == ("slug samples", "samples")
+    assert shipped["digest"] != own["digest"]
+    assert describe_data({}, "slug", tmp_path) is None
 
 
 def test_device_is_the_engines(training, tmp_path):

@@ -86,6 +86,7 @@ def test_record_is_for_programs(evaluate):
         "seed": 7,
         "subjects": SUBJECTS,
         "metrics": {"mean_residual": 6.375},
+        "checks": [],
     }
 
 
@@ -150,6 +151,24 @@ def test_numbers_that_only_some_subjects_have_are_shown_for_these(evaluate):
     page = re.sub(r"<[^>]*>", " ", evaluate(rows)[0])
     assert re.search(r"ncc\s+0\.5\s+0\.75", page)
     assert re.search(r"dice\s+n/a\s+0\.625", page)
+
+
+def test_what_a_writer_puts_side_by_side_is_one_row(folders, tmp_path, picture):
+    (tmp_path / "out" / "s1").mkdir()
+    (tmp_path / "out" / "s1" / "qc.png").write_bytes(picture)
+    engine = Engine(lambda e, b: None)
+
+    @engine.on(Events.ITERATION_COMPLETED)
+    def finish(engine):
+        engine.state.subjects = [{"subject": "s1", "initial_dice": 0.5, "dice": 0.75}]
+        engine.state.subject_columns = {"before": "initial_", "after": ""}
+        engine.state.metrics = {"dice": 0.75}
+
+    RunReport(**folders).attach(engine)
+    engine.run([0])
+    page = re.sub(r"<[^>]*>", " ", (tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert re.search(r"quantity\s+before\s+after\s+dice\s+0\.5\s+0\.75", page)
+    assert len(re.findall(r"\bdice\b", page)) == 1
 
 
 def test_sections_have_their_say_after_the_subjects(evaluate):

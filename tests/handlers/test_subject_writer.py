@@ -11,6 +11,8 @@ from monai_cortex.handlers import SubjectWriter
 class Texts(SubjectWriter):
     """Writes the text of each item; fails in the middle where the item says so."""
 
+    columns = {"before": "initial_", "after": ""}
+
     def write(self, item, folder):
         (folder / "a.txt").write_text(item["text"])
         if item.get("broken"):
@@ -103,3 +105,8 @@ def test_means_are_over_the_subjects_that_have_a_number(tmp_path):
     rows = [{"subject": "a", "ncc": 0.5}, {"subject": "b", "ncc": 1.0, "dice": 0.7}]
     metrics = engine.run([rows]).metrics
     assert (metrics["ncc"], metrics["dice"]) == (0.75, 0.7)
+
+
+def test_reports_are_told_what_stands_side_by_side(run):
+    state, _ = run([{"subject": "s1", "text": "abc"}])
+    assert state.subject_columns == {"before": "initial_", "after": ""}

@@ -18,11 +18,12 @@ def test_entries_may_be_delivered_twice(run, tmp_path):
         *entries.parameter_entries({f"p{number}": str(number) for number in range(150)}),
         entries.metric_entry({"loss": 0.5, "odd": math.nan}, 3),
         entries.tag_entry("key", "value"),
+        entries.data_entry("digits samples", "0123abc", "samples", "inference"),
         entries.text_entry("config.json", "{}"),
         entries.artifact_entry(tmp_path / "a.txt", tmp_path, "files"),
         entries.status_entry("FINISHED"),
     ]
-    assert len(told) == 7
+    assert len(told) == 8
     for entry in told * 2:
         entries.deliver(client, run_id, entry, tmp_path)
     found = client.get_run(run_id)
@@ -31,6 +32,9 @@ def test_entries_may_be_delivered_twice(run, tmp_path):
     assert len(client.get_metric_history(run_id, "odd")) == 1
     assert found.data.tags["key"] == "value"
     assert {file.path for file in client.list_artifacts(run_id)} == {"config.json", "files"}
+    (data,) = found.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("digits samples", "0123abc")
+    assert (data.dataset.source, data.tags[0].value) == ('{"uri": "samples"}', "inference")
     assert found.info.status == "FINISHED"
     assert abs(found.info.end_time - entries.now()) < 60_000
 
