@@ -12,8 +12,10 @@ from monai_cortex import __version__, plugins
 from monai_cortex.commands.apply import apply
 from monai_cortex.commands.cohort import cohort
 from monai_cortex.commands.new_plugin import new_plugin
+from monai_cortex.commands.register_model import register_model
 from monai_cortex.commands.shapes import shapes
 from monai_cortex.commands.sync import sync
+from monai_cortex.commands.trajectory import trajectory
 from monai_cortex.commands.zoo import zoo
 from monai_cortex.errors import ConfigError, CortexError
 
@@ -158,30 +160,36 @@ def check(slug: str, dataset_dir: Path) -> None:
 
 
 @main.command()
-@click.argument("slug", default="shd_deconvolution")
-@click.option("--all", "every", is_flag=True, help="Run the demonstration of every method.")
+@click.argument("slug", required=False)
+@click.option("--all", "every", is_flag=True, help="All methods, as without a name.")
 @click.option("--output-dir", default="out", type=click.Path(file_okay=False, path_type=Path), show_default=True)
-@click.option("--steps", default=None, type=int, help="Training steps instead of the demonstration's own number.")
-def demo(slug: str, every: bool, output_dir: Path, steps: int | None) -> None:
-    """Train and evaluate a method on its sample data through `python -m monai.bundle run`."""
-    from monai_cortex.demo import demonstrations
+@click.option("--steps", default=None, type=int, help="Training steps, instead of the shipped weights alone.")
+def demo(slug: str | None, every: bool, output_dir: Path, steps: int | None) -> None:
+    """Run a method, or every one, on its sample data through `python -m monai.bundle run`, and show what came out.
+
+    Exit codes: 0 all done, 2 usage, 3 some methods failed, 4 none succeeded, 130 and 143 interrupted.
+    """
+    from monai_cortex.demo import demonstrate, demonstrations
 
     known = demonstrations()
-    if slug not in known:
+    if slug and every:
+        raise click.UsageError("name a method, or say --all")
+    if slug and slug not in known:
         raise ConfigError(
             f"there is no demonstration of {slug!r}",
             expected=", ".join(known),
-            remedy="name one of these, or none for the first",
+            remedy="name one of these, or none for all",
         )
-    for name in known if every else [slug]:
-        known[name](output_dir / name, steps)
+    sys.exit(demonstrate({slug: known[slug]} if slug else known, output_dir, steps))
 
 
 main.add_command(apply)
 main.add_command(cohort)
 main.add_command(new_plugin)
+main.add_command(register_model)
 main.add_command(shapes)
 main.add_command(sync)
+main.add_command(trajectory)
 main.add_command(zoo)
 
 if __name__ == "__main__":

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from monai_cortex.plugins import available
 
-from .cor2vox_synthesis import demonstrate as demonstrate_cor2vox_synthesis
-from .fsdiffreg_cardiac import demonstrate as demonstrate_fsdiffreg_cardiac
-from .installed_method import demonstrate_installed
-from .session import Step, run_steps
-from .shd_deconvolution import demonstrate as demonstrate_shd_deconvolution
-from .spherical_diffusion_registration import demonstrate as demonstrate_spherical_diffusion_registration
+from . import cor2vox_synthesis, fsdiffreg_cardiac, shd_deconvolution, spherical_diffusion_registration
+from .collection import demonstrate
+from .demonstration import Demonstration, Finding
+from .installed_method import installed_demonstration
 
-__all__ = ["DEMONSTRATIONS", "Step", "demonstrations", "run_steps"]
+__all__ = ["DEMONSTRATIONS", "Demonstration", "Finding", "demonstrate", "demonstrations"]
 
 DEMONSTRATIONS = {
-    "shd_deconvolution": demonstrate_shd_deconvolution,
-    "spherical_diffusion_registration": demonstrate_spherical_diffusion_registration,
-    "cor2vox_synthesis": demonstrate_cor2vox_synthesis,
-    "fsdiffreg_cardiac": demonstrate_fsdiffreg_cardiac,
+    "shd_deconvolution": shd_deconvolution.DEMONSTRATION,
+    "spherical_diffusion_registration": spherical_diffusion_registration.DEMONSTRATION,
+    "cor2vox_synthesis": cor2vox_synthesis.DEMONSTRATION,
+    "fsdiffreg_cardiac": fsdiffreg_cardiac.DEMONSTRATION,
 }
 
 
-def demonstrations() -> dict[str, Callable[[Path, int | None], None]]:
-    """All demonstrations by method: ours, then those of other distributions' methods; no method is imported."""
+def demonstrations() -> dict[str, Callable[[], Demonstration]]:
+    """All demonstrations by method: ours, then those of other distributions' methods, imported when they are called."""
     others = (plugin.name for plugin in available("methods") if plugin.name not in DEMONSTRATIONS)
-    return {**DEMONSTRATIONS, **{name: partial(demonstrate_installed, name) for name in others}}
+    ours = {name: partial(DEMONSTRATIONS.__getitem__, name) for name in DEMONSTRATIONS}
+    return {**ours, **{name: partial(installed_demonstration, name) for name in others}}

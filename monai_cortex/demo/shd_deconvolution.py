@@ -1,70 +1,43 @@
-"""Deconvolve real diffusion MRI: train on the sample, infer, compare with constrained spherical deconvolution."""
+"""Deconvolve real diffusion MRI, beside constrained spherical deconvolution."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import click
+from monai_cortex.demo.demonstration import Demonstration, Finding
+from monai_cortex.visualize import Table
 
-from monai_cortex.data import bundle_folder
-from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table
-from monai_cortex.handlers import ui_line
-
-__all__ = ["demonstrate"]
-
-_SLUG = "shd_deconvolution"
+__all__ = ["DEMONSTRATION"]
 
 
-def demonstrate(output_dir: Path, steps: int | None = None) -> None:
-    """Train SHD-TV on the sample scan and show it beside dipy's constrained spherical deconvolution.
-
-    Args:
-        output_dir: folder of the results.
-        steps: training steps; by default the bundle's own number.
-    """
-    introduce(_SLUG, output_dir)
-    configs = readable(Path(bundle_folder(_SLUG)) / "configs")
-    train = ["--config_file", f"{configs}/train.json", "--output_dir", str(output_dir)]
-    evaluate = [
-        "--config_file",
-        f"['{configs}/inference.json','{configs}/evaluate.json']",
-        *("--output_dir", str(output_dir)),
-        *("--weights", f"{output_dir}/model.pt"),
-    ]
-    if steps is not None:
-        train += ["--steps", str(steps), "--epochs", str(min(steps, 10))]
-    run_steps([Step("Train on the sample scan", train)])
-    seconds = json.loads((output_dir / "report.json").read_text())["time_s"]
-    run_steps([Step("Infer, and compare with constrained spherical deconvolution", evaluate)])
-    _summarize(output_dir, seconds)
-
-
-def _summarize(output_dir: Path, training_seconds: float) -> None:
-    record = json.loads((output_dir / "report.json").read_text())
-    for subject in record["subjects"]:
-        click.secho(f"{subject['subject']}: {subject['voxels']} voxels, {subject['volumes']} volumes", bold=True)
-        show_table(
-            ["method", "mean angle to CSD [degree]", "residual [% of b = 0]", "training [s]", "inference [s]"],
+def _tables(subject: Mapping[str, Any]) -> Iterator[Table]:
+    yield Table(
+        ["method", "residual [% of b = 0]", "mean angle to CSD [degree]", "inference [s]"],
+        [
             [
-                [
-                    "SHD-TV",
-                    f"{subject['angle_to_csd_degree']:.1f}",
-                    f"{subject['residual_percent']:.1f}",
-                    f"{training_seconds:.0f}",
-                    f"{subject['inference_time_s']:.2f}",
-                ],
-                [
-                    "CSD (dipy)",
-                    "0.0",
-                    f"{subject['csd_residual_percent']:.1f}",
-                    "-",
-                    f"{subject['csd_time_s']:.2f}",
-                ],
+                "SHD-TV, adapted",
+                subject["residual_percent"],
+                subject["angle_to_csd_degree"],
+                subject["inference_time_s"],
             ],
-        )
-    click.echo(
-        "angles between first peaks where fractional anisotropy > 0.3; residual: root mean square over volumes\n"
+            ["CSD (dipy)", subject["csd_residual_percent"], None, subject["csd_time_s"]],
+        ],
+        "Residual: root mean square over volumes. Angles: between first peaks where fractional anisotropy > 0.3.",
     )
-    click.echo(f"report  {(output_dir / 'report.html').resolve()}")
-    click.echo(f"runs    {ui_line(output_dir)}")
+
+
+def _finding(subject: Mapping[str, Any]) -> Finding:
+    before = f"{subject['csd_residual_percent']:.1f} (CSD)"
+    return Finding("unexplained signal [% of b = 0]", f"{subject['residual_percent']:.1f}", before)
+
+
+DEMONSTRATION = Demonstration(
+    bundle="shd_deconvolution",
+    data="A real scan, small_64D of dipy: 10 x 10 x 10 voxels, 64 directions near b = 1000 s/mm\u00b2",
+    title="Adapt the shipped weights to a real scan, infer, compare with constrained spherical deconvolution (CSD)",
+    configs=("fit", "evaluate"),
+    fit_steps=60,
+    finding=_finding,
+    tables=_tables,
+)

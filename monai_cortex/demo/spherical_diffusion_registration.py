@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import click
+from monai_cortex.demo.demonstration import Demonstration, Finding
+from monai_cortex.visualize import Table
 
-from monai_cortex.data import bundle_folder
-from monai_cortex.demo.session import Step, introduce, readable, run_steps, show_table, train_for_a_while
-from monai_cortex.handlers import ui_line
+__all__ = ["DEMONSTRATION"]
 
-__all__ = ["demonstrate"]
-
-_SLUG = "spherical_diffusion_registration"
-_ROWS = {"networks and optimization": "", "optimization alone": "unguided_"}
+_SIDES = {"lh": "left", "rh": "right"}
+_KEYS = ("ncc_rigid", "ncc", "areal_mean", "edge_mean", "new_folds", "seconds")
 
 
-def demonstrate(output_dir: Path, steps: int | None = None) -> None:
-    """Register the sample with the shipped weights and without; where steps are asked for, train first.
-
-    Args:
-        output_dir: folder of the results.
-        steps: training steps; by default the shipped weights are used.
-    """
-    introduce(_SLUG, output_dir)
-    configs = readable(Path(bundle_folder(_SLUG)) / "configs")
-    evaluate = [
-        "--config_file",
-        f"['{configs}/inference.json','{configs}/evaluate.json']",
-        *("--output_dir", str(output_dir)),
-    ]
-    if steps is not None:
-        evaluate += ["--weights", str(train_for_a_while("Train on the sample", configs, output_dir, steps))]
-    run_steps([Step("Register, with the networks and without", evaluate)])
-    _summarize(output_dir)
+def _tables(subject: Mapping[str, Any]) -> Iterator[Table]:
+    yield Table(
+        ["hemisphere", "NCC rotated", "NCC registered", "areal distortion", "edge distortion", "new folds", "time [s]"],
+        [[name, *(subject[f"{side}_{key}"] for key in _KEYS)] for side, name in _SIDES.items()],
+        "NCC: correlation of sulcal depth. Distortion: means of |log2 area ratio| and |length ratio - 1|.",
+    )
 
 
-def _summarize(output_dir: Path) -> None:
-    record = json.loads((output_dir / "report.json").read_text())
-    for subject in record["subjects"]:
-        for side in ("lh", "rh"):
-            click.secho(f"{subject['subject']}, {side}: NCC {subject[f'{side}_ncc_rigid']:.3f} rotated", bold=True)
-            names = ("ncc", "areal_mean", "edge_mean", "new_folds", "seconds")
-            rows = [
-                [name, *(f"{subject[f'{side}_{prefix}{key}']:g}" for key in names)] for name, prefix in _ROWS.items()
-            ]
-            show_table(["method", "NCC", "areal distortion", "edge distortion", "new folds", "time [s]"], rows)
-    click.echo("distortion: means of |log2 area ratio| and |length ratio - 1| from the native sphere\n")
-    click.echo(f"report  {(output_dir / 'report.html').resolve()}")
-    click.echo(f"runs    {ui_line(output_dir)}")
+def _finding(subject: Mapping[str, Any]) -> Finding:
+    rotated, registered = (
+        sum(subject[f"{side}_{key}"] for side in _SIDES) / len(_SIDES) for key in ("ncc_rigid", "ncc")
+    )
+    return Finding("correlation of sulcal depth", f"{registered:.3f}", f"{rotated:.3f} (rotated only)")
+
+
+DEMONSTRATION = Demonstration(
+    bundle="spherical_diffusion_registration",
+    data="Real cortices, fsaverage5 of nilearn: each hemisphere, mirrored, onto the other one",
+    title="Register mirrored hemispheres to the others",
+    finding=_finding,
+    tables=_tables,
+)

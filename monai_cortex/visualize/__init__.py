@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monai_cortex.visualize.canvas import new_figure, png
+from monai_cortex.visualize.columns import column_text, is_numeric
 from monai_cortex.visualize.deconvolution import DeconvolutionResult, deconvolution_figure
 from monai_cortex.visualize.fibers import Crop, direction_color, fiber_glyphs
 from monai_cortex.visualize.image_pair_view import PairView, edge_letters, pair_views
@@ -14,9 +15,10 @@ from monai_cortex.visualize.registration import (
     group_figure,
     registration_figure,
 )
-from monai_cortex.visualize.report import render_report
+from monai_cortex.visualize.report import render_collection, render_report
 from monai_cortex.visualize.report_content import (
     Block,
+    Chapter,
     Check,
     Citation,
     Facts,
@@ -33,10 +35,12 @@ from monai_cortex.visualize.surface_grid import SurfaceColumn, SurfaceMap, surfa
 from monai_cortex.visualize.surface_view import SurfaceView, surface_view
 from monai_cortex.visualize.synthesis import SynthesisPicture, synthesis_figure
 from monai_cortex.visualize.trade_off import trade_off_figure
+from monai_cortex.visualize.trajectory import TrajectoryPicture, TrajectoryStep, trajectory_figure
 from monai_cortex.visualize.training import training_figure
 
 __all__ = [
     "Block",
+    "Chapter",
     "Check",
     "Citation",
     "Crop",
@@ -57,18 +61,23 @@ __all__ = [
     "SurfaceView",
     "SynthesisPicture",
     "Table",
+    "TrajectoryPicture",
+    "TrajectoryStep",
     "closest_orientation",
+    "column_text",
     "deconvolution_figure",
     "direction_color",
     "edge_letters",
     "fiber_glyphs",
     "group_figure",
     "image_registration_figure",
+    "is_numeric",
     "new_figure",
     "pair_views",
     "path_figure",
     "png",
     "registration_figure",
+    "render_collection",
     "render_report",
     "scale_bar",
     "show_slice",
@@ -78,4 +87,5 @@ __all__ = [
     "to_ras",
     "trade_off_figure",
     "training_figure",
+    "trajectory_figure",
 ]

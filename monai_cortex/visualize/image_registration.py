@@ -23,7 +23,7 @@ from monai_cortex.visualize.orientation import Orientation, closest_orientation,
 from monai_cortex.visualize.overlap_panel import overlap_panel
 from monai_cortex.visualize.panel_lines import outline, warped_grid
 from monai_cortex.visualize.panel_page import panel_page
-from monai_cortex.visualize.slices import scale_bar, show_slice
+from monai_cortex.visualize.slices import inner_letters, scale_bar, show_slice
 
 __all__ = ["ImageRegistrationPicture", "image_registration_figure"]
 
@@ -32,8 +32,9 @@ _HEART = {"LV cavity": ((3,), "#e69f00"), "epicardium": ((2, 3), "#009e73"), "RV
 _OTHERS = ("#e69f00", "#009e73", "#56b4e9", "#cc79a7")
 _REFERENCE, _FOLDED = "#ffffff", "#d4006a"
 _HALVING = 1.0  # log2 of the Jacobian at the end of the colors, at least
+_LONG = 18  # letters of a title that fill the width of a panel
 _BELOW = -99.0  # stands for the logarithm where there is none: colored as folded
-_PHASES = {"ed2es": (" (end systole)", " (end diastole)"), "es2ed": (" (end diastole)", " (end systole)")}
+_PHASES = {"ed2es": (", end systole", ", end diastole"), "es2ed": (", end diastole", ", end systole")}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def image_registration_figure(picture: ImageRegistrationPicture) -> Figure:
     for place, column in enumerate(columns):
         rows = [page.panel(row, place) for row in range(len(views))]
         shown = [_panel(axes, column, turned, part) for axes, *part in zip(rows, views, spacing, range(3), strict=True)]
-        rows[0].set_title(column.title, size="medium")
+        rows[0].set_title(column.title, size="medium" if len(column.title) < _LONG else "small")
         if column.bar:
             _bar(page.bar(place, column.shared), shown[-1], column)
         if not place:
@@ -238,14 +239,9 @@ def _bar(axes: Axes, shown: AxesImage, column: _Column) -> None:
 
 
 def _name(rows: Sequence[Axes], views: Sequence[PairView], orientation: Orientation) -> None:
-    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"), (0.5, 0.02, "center", "bottom"))
     for axes, view in zip(rows, views, strict=True):
         axes.set_ylabel(view.name)
-        for letter, (x, y, across, along) in zip(
-            edge_letters(view, orientation), (*places, (0.5, 0.98, "center", "top")), strict=True
-        ):
-            text = axes.text(x, y, letter, transform=axes.transAxes, color="w", ha=across, va=along, weight="bold")
-            text.set_path_effects([withStroke(linewidth=2, foreground="k")])
+        inner_letters(axes, edge_letters(view, orientation))
     scale_bar(rows[-1])
 
 
@@ -269,4 +265,4 @@ def _foot(axes: Axes, picture: ImageRegistrationPicture, turned: _Turned) -> Non
         borderpad=0,
         borderaxespad=0,
     )
-    axes.text(0, 0.55, fill(picture.caption, 210), transform=axes.transAxes, va="top", size="small")
+    axes.text(0, 0.55, fill(picture.caption, 165), transform=axes.transAxes, va="top", size="small")

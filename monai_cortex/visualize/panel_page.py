@@ -12,7 +12,7 @@ from monai_cortex.visualize.canvas import new_figure
 
 __all__ = ["PanelPage", "panel_page"]
 
-_WIDTH, _GAP, _LEFT, _FOOT, _TOP, _ASIDE = 2.0, 0.08, 0.6, 1.4, 0.65, 2.3  # of panels, and around them, inch
+_WIDTH, _GAP, _LEFT, _FOOT, _TOP, _ASIDE = 1.6, 0.08, 0.6, 1.4, 0.65, 2.3  # of panels, and around them, inch
 
 
 class PanelPage(NamedTuple):

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from monai_cortex.visualize.columns import column_text, is_numeric
 from monai_cortex.visualize.report_content import (
     Block,
+    Chapter,
     Check,
     Citation,
     Facts,
@@ -28,7 +29,7 @@ from monai_cortex.visualize.report_content import (
 )
 from monai_cortex.visualize.stylesheet import STYLESHEET
 
-__all__ = ["render_report"]
+__all__ = ["render_collection", "render_report"]
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -50,7 +51,7 @@ def render_report(report: Report) -> str:
         ValueError: if a row does not fit its headings, a picture is no PNG, or a citation's address is no web link.
     """
     sections = {
-        "Summary": _status(report) + _blocks(report.summary),
+        "Summary": _status(report.checks, report.errors) + _blocks(report.summary),
         "Inputs": _blocks(report.inputs),
         "Method": _blocks(report.method),
         "Results": _blocks(report.results),
@@ -59,9 +60,36 @@ def render_report(report: Report) -> str:
         "How to reproduce": _reproduction(report.reproduction),
         "Citations": "".join(map(_citation, report.citations)),
     }
+    return _page(report.title, sections)
+
+
+def render_collection(title: str, summary: Sequence[Block], chapters: Sequence[Chapter]) -> str:
+    """Write several runs as one HTML page: what is common to all, then a section for each.
+
+    Args:
+        title: of the page.
+        summary: what is common.
+        chapters: one a run, each under its own title.
+
+    Returns:
+        A complete HTML5 document, to be stored as UTF-8.
+
+    Raises:
+        ValueError: as :func:`render_report`.
+    """
+    checks = [check for chapter in chapters for check in chapter.checks]
+    errors = [error for chapter in chapters for error in chapter.errors]
+    sections = {"Summary": _status(checks, errors) + _blocks(summary)}
+    for chapter in chapters:
+        body = _blocks(chapter.blocks) + _checks(chapter.checks)
+        sections[chapter.title] = "".join(map(_failure, chapter.errors)) + body
+    return _page(title, sections)
+
+
+def _page(name: str, sections: Mapping[str, str]) -> str:
     links = "".join(f'<a href="#{_anchor(name)}">{name}</a>\n' for name in sections)
     body = "".join(_section(name, content) for name, content in sections.items())
-    title = _text(report.title)
+    title = _text(name)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -85,13 +113,13 @@ def _section(name: str, content: str) -> str:
     return f'<section id="{_anchor(name)}">\n<h2>{name}</h2>\n{filled}</section>\n'
 
 
-def _status(report: Report) -> str:
-    passed = sum(check.passed for check in report.checks)
-    good = passed == len(report.checks) and not report.errors
+def _status(checks: Sequence[Check], errors: Sequence[Failure]) -> str:
+    passed = sum(check.passed for check in checks)
+    good = passed == len(checks) and not errors
     kind, mark = ("good", "✓") if good else ("bad", "✗")
-    checks = f"{passed} of {len(report.checks)} checks passed" if report.checks else "nothing was checked"
-    errors = f"{len(report.errors) or 'no'} error{'' if len(report.errors) == 1 else 's'}"
-    return f'<p class="status {kind}">{mark} {checks}, {errors}</p>\n'
+    checked = f"{passed} of {len(checks)} checks passed" if checks else "nothing was checked"
+    failed = f"{len(errors) or 'no'} error{'' if len(errors) == 1 else 's'}"
+    return f'<p class="status {kind}">{mark} {checked}, {failed}</p>\n'
 
 
 def _blocks(blocks: Sequence[Block]) -> str:
@@ -105,6 +133,8 @@ def _block(block: Block) -> str:
         return _picture(block)
     if isinstance(block, Facts):
         return _facts(block.values)
+    if isinstance(block, Link):
+        return f"<p>{_linked(_text(block.text), block)}</p>\n"
     return f"<p>{_text(block)}</p>\n"
 
 
@@ -147,11 +177,13 @@ def _grid(headings: Iterable[tuple[str, str]], rows: str, caption: str = "") -> 
 def _picture(picture: Picture) -> str:
     if not picture.png.startswith(_PNG):
         raise ValueError(f"picture {picture.caption!r}: need the bytes of a PNG file, got {picture.png[:8]!r}.")
-    return (
-        f'<figure>\n<img alt="{_text(picture.alternative or picture.caption)}" '
-        f'src="data:image/png;base64,{b64encode(picture.png).decode()}">\n'
-        f"<figcaption>{_text(picture.caption)}</figcaption>\n</figure>\n"
+    image = (
+        f'<img alt="{_text(picture.alternative or picture.caption)}" '
+        f'src="data:image/png;base64,{b64encode(picture.png).decode()}">'
     )
+    # A wide figure is small on a page: a click shows its file in full size.
+    shown = _linked(image, Link(picture.caption, picture.address)) if picture.address else image
+    return f"<figure>\n{shown}\n<figcaption>{_text(picture.caption)}</figcaption>\n</figure>\n"
 
 
 def _facts(values: Mapping[str, object]) -> str:

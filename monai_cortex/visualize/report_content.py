@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Block", "Check", "Citation", "Facts", "Failure", "Link", "Picture", "Report", "Reproduction", "Table"]
+__all__ = [
+    "Block",
+    "Chapter",
+    "Check",
+    "Citation",
+    "Facts",
+    "Failure",
+    "Link",
+    "Picture",
+    "Report",
+    "Reproduction",
+    "Table",
+]
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Link:
-    """A cell of a table that leads to another file of the same output folder.
+    """A paragraph, or a cell of a table, that leads to another file of the same output folder.
 
     Attributes:
         text: shown.
@@ -32,11 +44,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file with its caption and a text for those who cannot see it."""
+    """A PNG file with its caption, a text for those who cannot see it, and where it lies, relative to the report."""
 
     png: bytes
     caption: str
     alternative: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Citation:
     address: str = ""
 
 
-Block = str | Table | Picture | Facts
+Block = str | Table | Picture | Facts | Link
 
 
 @dataclass(frozen=True)
@@ -98,3 +111,13 @@ class Report:
     errors: Sequence[Failure] = ()
     reproduction: Reproduction | None = None
     citations: Sequence[Citation] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a page about several runs tells of one of them."""
+
+    title: str
+    blocks: Sequence[Block] = ()
+    checks: Sequence[Check] = ()
+    errors: Sequence[Failure] = ()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.image import AxesImage
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-__all__ = ["anatomical_letters", "color_bar", "fullest_slice", "scale_bar", "show_slice"]
+__all__ = ["anatomical_letters", "color_bar", "fullest_slice", "inner_letters", "scale_bar", "show_slice"]
 
 _PAPER = "0.93"
 
@@ -71,6 +74,16 @@ def anatomical_letters(axes: Axes) -> None:
             weight="bold",
             annotation_clip=False,
         )
+
+
+def inner_letters(axes: Axes, letters: Sequence[str], size: float | str = "medium") -> None:
+    """Letters at the left, right, lower and upper edge of a slice, inside it; outlined, to be read on any gray."""
+    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"), (0.5, 0.02, "center", "bottom"))
+    for letter, (x, y, across, along) in zip(letters, (*places, (0.5, 0.98, "center", "top")), strict=True):
+        text = axes.text(
+            x, y, letter, transform=axes.transAxes, color="w", ha=across, va=along, weight="bold", size=size
+        )
+        text.set_path_effects([withStroke(linewidth=2, foreground="k")])
 
 
 def scale_bar(axes: Axes) -> None:

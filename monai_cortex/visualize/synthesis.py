@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monai_cortex.visualize.canvas import new_figure
 from monai_cortex.visualize.orientation import closest_orientation, to_ras
-from monai_cortex.visualize.slices import scale_bar, show_slice
+from monai_cortex.visualize.slices import inner_letters, scale_bar, show_slice
 
 __all__ = ["SynthesisPicture", "synthesis_figure"]
 
@@ -25,6 +25,8 @@ _VIEWS = (
 )
 _DIFFERENCE = 0.4
 _DEVIATION = 0.2
+_RANGE = "share of the intensity range"
+_WIDTH, _AROUND = 2.7, 1.6  # of a column, and above and below the slices, inch
 _MARGIN = 3.0  # mm around the pial surface that is shown
 
 
@@ -81,22 +83,25 @@ def synthesis_figure(picture: SynthesisPicture) -> Figure:
     distances = turned(picture.white_distance), turned(picture.pial_distance)
     box = _box(distances[1])
     columns = _columns(picture, turned)
-    figure = new_figure(2.9 * len(columns), 9.2)
-    grid = figure.subplots(len(_VIEWS), len(columns), squeeze=False)
+    extent = np.array(distances[1][box].shape) * orientation.spacing
+    heights = [extent[up] / extent[across] for across, up in ((1, 2), (0, 2), (0, 1))]
+    figure = new_figure(_WIDTH * len(columns), _WIDTH * sum(heights) + _AROUND)
+    grid = figure.subplots(len(_VIEWS), len(columns), squeeze=False, height_ratios=heights)
     for row, (name, axis, letters) in zip(grid, _VIEWS, strict=True):
         index = _fullest(distances[0][box] < 0, axis)
         flat = np.delete(orientation.spacing, axis).tolist()
         for axes, column in zip(row, columns, strict=True):
             part = np.take(column.values[box], index, axis)
+            axes.set_anchor("N")
             shown = show_slice(axes, part, (flat[0], flat[1]), column.limits, column.cmap)
             if column.contours:
                 _contours(axes, [np.take(distance[box], index, axis) for distance in distances], flat)
             if axes in grid[0]:
                 axes.set_title(column.title)
             if axes in grid[-1] and column.cmap != "gray":
-                figure.colorbar(shown, ax=axes, orientation="horizontal", fraction=0.05, pad=0.06)
+                figure.colorbar(shown, ax=axes, orientation="horizontal", fraction=0.05, pad=0.06, label=_RANGE)
         row[0].set_ylabel(name)
-        _letters(row[0], letters)
+        inner_letters(row[0], letters)
     scale_bar(grid[-1][0])
     figure.suptitle(f"{picture.subject}: T1-weighted image drawn from white and pial surfaces", weight="bold")
     if picture.metrics:
@@ -110,11 +115,11 @@ def _columns(picture: SynthesisPicture, turn: Callable[[ArrayLike], NDArray[np.f
     if picture.real is not None:
         real = turn(picture.real)
         columns.insert(0, _Column("real, with the surfaces", real, (0, 1), "gray", True))
-        columns.append(_Column("generated - real", image - real, (-_DIFFERENCE, _DIFFERENCE), "RdBu_r"))
+        columns.append(_Column("generated \N{MINUS SIGN} real", image - real, (-_DIFFERENCE, _DIFFERENCE), "RdBu_r"))
     if picture.deviation is not None:
         columns.append(_Column("deviation of draws", turn(picture.deviation), (0, _DEVIATION), "viridis"))
     for dose, thinner in picture.atrophied.items():
-        title = f"atrophy {dose:g} mm - control"
+        title = f"atrophy {dose:g} mm \N{MINUS SIGN} control"
         columns.append(_Column(title, turn(thinner) - image, (-_DIFFERENCE, _DIFFERENCE), "RdBu_r"))
     return columns
 
@@ -137,9 +142,3 @@ def _contours(axes: Axes, distances: list[NDArray[np.float64]], spacing: list[fl
         if distance.min() < 0 < distance.max():
             across, along = (np.arange(size) * edge for size, edge in zip(distance.shape, spacing, strict=True))
             axes.contour(across, along, distance.T, levels=[0.0], colors=[color], linewidths=0.8)
-
-
-def _letters(axes: Axes, letters: tuple[str, ...]) -> None:
-    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"), (0.5, 0.02, "center", "bottom"))
-    for letter, (x, y, across, along) in zip(letters, (*places, (0.5, 0.98, "center", "top")), strict=True):
-        axes.text(x, y, letter, transform=axes.transAxes, color="w", ha=across, va=along, weight="bold")

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from monai_cortex.demo import DEMONSTRATIONS, demonstrations
-from monai_cortex.demo.installed_method import demonstrate_installed
+from monai_cortex.demo.installed_method import installed_demonstration
 from monai_cortex.errors import BundleError, PluginError
 
 MODULE = """
@@ -25,26 +25,19 @@ def theirs(distribution, tmp_path, monkeypatch):
 
 def test_bundle_of_another_distribution_is_run_on_its_samples(theirs, tmp_path, capfd):
     assert list(demonstrations()) == [*DEMONSTRATIONS, "their_method"]
-    demonstrations()["their_method"](tmp_path / "out", None)
+    found = demonstrations()["their_method"]()
+    found.run(tmp_path / "out", "sqlite:///x.db")
     text = capfd.readouterr().out
     config = "installed/their_package/bundles/their_bundle/configs"
-    assert "what it does" in text
-    assert f"$ python -m monai.bundle run --config_file {config}/inference.json --output_dir {tmp_path}/out\n" in text
+    assert "what it does" in found.data
+    assert f"$ python -m monai.bundle run --config_file {config}/inference.json --output_dir {tmp_path}/out" in text
     assert text.count("$ python") == 1
-    assert f"report  {(tmp_path / 'out').resolve()}/report.html\n" in text
-
-
-def test_with_steps_it_is_trained_first(theirs, tmp_path, capfd):
-    demonstrate_installed("their_method", tmp_path / "out", 20)
-    first, second = (line for line in capfd.readouterr().out.splitlines() if line.startswith("$"))
-    assert "train.json" in first
-    assert "--steps 20 --epochs 10" in first
-    assert second.endswith(f"inference.json --output_dir {tmp_path}/out --weights {tmp_path}/out/model.pt")
+    assert found.finding({"subject": "s1"}).quantity == "results of s1"
 
 
 def test_method_without_its_bundle_says_so(theirs, tmp_path):
     (theirs / "their_package/bundles/their_bundle/configs/metadata.json").unlink()
     with pytest.raises(BundleError, match="their_bundle"):
-        demonstrate_installed("their_method", tmp_path)
+        installed_demonstration("their_method").run(tmp_path, "sqlite:///x.db")
     with pytest.raises(PluginError, match="their_methods"):
-        demonstrate_installed("their_methods", tmp_path)
+        installed_demonstration("their_methods")

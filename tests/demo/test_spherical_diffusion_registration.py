@@ -1,15 +1,19 @@
 import re
 
-from monai_cortex.demo import DEMONSTRATIONS
+SMALL = ("--level", "5", "--network_level", "4", "--refine", "False")
 
 
-def test_demonstration_prints_commands_table_report_and_where_runs_are(tmp_path, capfd):
-    DEMONSTRATIONS["spherical_diffusion_registration"](tmp_path)
-    text = capfd.readouterr().out
-    assert text.count("$ python -m monai.bundle run --config_file") == 1
-    pattern = r"^(networks and optimization|optimization alone) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+) +([\d.]+)$"
-    rows = re.findall(pattern, text, re.MULTILINE)
-    assert [row[0] for row in rows] == ["networks and optimization", "optimization alone"] * 2
-    assert all(float(row[1]) > 0.95 and row[4] == "0" for row in rows)
-    assert f"report  {tmp_path.resolve()}/report.html" in text
-    assert (tmp_path / "fsaverage5_mirrored" / "surf" / "rh.sphere.mcx.reg").is_file()
+def test_both_hemispheres_are_shown(show, tmp_path):
+    code, text = show(tmp_path, spherical_diffusion_registration=SMALL)
+    assert code == 0
+    rows = re.findall(r"^(left|right) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+) +([\d.]+)$", text, re.MULTILINE)
+    assert [row[0] for row in rows] == ["left", "right"]
+    assert all(float(row[2]) > float(row[1]) > 0.9 and row[5] == "0" for row in rows)
+    folder = tmp_path / "spherical_diffusion_registration" / "fsaverage5_mirrored"
+    assert (folder / "surf" / "rh.sphere.mcx.reg").is_file()
+
+
+def test_whole_demonstration_reaches_what_its_page_says(whole, show, tmp_path):
+    code, text = show(tmp_path, spherical_diffusion_registration=())
+    assert code == 0
+    assert float(re.search(r"correlation of sulcal depth +([\d.]+)", text)[1]) > 0.98

@@ -77,7 +77,7 @@ def test_slices_letters_and_structures_are_named(picture):
 
 def test_contours_are_those_of_fixed_and_warped_labels(picture):
     found = panels(image_registration_figure(picture))
-    assert len(found["moving, warped"].collections) == 2 * len(found["fixed (end systole)"].collections) > 0
+    assert len(found["moving, warped"].collections) == 2 * len(found["fixed, end systole"].collections) > 0
     assert not found["fixed \N{MINUS SIGN} moving"].collections
 
 

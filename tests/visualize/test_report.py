@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from monai_cortex.visualize.canvas import new_figure, png
-from monai_cortex.visualize.report import render_report
+from monai_cortex.visualize.report import render_collection, render_report
 from monai_cortex.visualize.report_content import (
+    Chapter,
     Check,
     Citation,
     Facts,
@@ -190,3 +191,25 @@ def test_cell_may_lead_to_a_file_beside_the_report():
 def test_cell_leads_nowhere_else(address):
     with pytest.raises(ValueError, match="relative"):
         render_report(Report("t", results=[Table(["a"], [[Link("x", address)]])]))
+
+
+def test_collection_has_a_section_for_each_run_and_counts_over_all():
+    good = Chapter("one", ["All is well.", Link("more", "one/report.html")], [Check("a", True), Check("b", True)])
+    bad = Chapter("two", errors=[Failure("two", "weights are lost\n  remedy: fetch them")])
+    walk = Walk(render_collection("Several", [Table(("method",), (("one",),))], [good, bad]))
+    assert [a["id"] for a in walk.attributes("section")] == ["summary", "one", "two"]
+    assert "✗ 2 of 2 checks passed, 1 error" in walk.text
+    assert any("remedy: fetch them" in text for text in walk.text)
+    assert {"href": "one/report.html"} in walk.attributes("a")
+
+
+@pytest.mark.parametrize("address", ["/etc/passwd", "javascript:alert(1)", "https://elsewhere"])
+def test_paragraph_leads_nowhere_but_to_files_beside_the_report(address):
+    with pytest.raises(ValueError, match="relative to the report"):
+        render_collection("Several", [Link("more", address)], [])
+
+
+def test_picture_with_an_address_leads_to_its_file():
+    page = render_report(Report("One", results=[Picture(png(new_figure(1, 1)), "Maps.", "maps", "s 1/qc.png")]))
+    (link,) = [a for a in Walk(page).attributes("a") if not a["href"].startswith("#")]
+    assert link["href"] == "s%201/qc.png"

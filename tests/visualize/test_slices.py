@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from monai_cortex.visualize.canvas import new_figure
-from monai_cortex.visualize.slices import anatomical_letters, fullest_slice, scale_bar, show_slice
+from monai_cortex.visualize.slices import anatomical_letters, fullest_slice, inner_letters, scale_bar, show_slice
 
 
 @pytest.fixture
@@ -35,6 +35,13 @@ def test_left_is_left_and_anterior_is_up(axes):
     anatomical_letters(axes)
     place = {text.get_text(): text.xy for text in axes.texts}
     assert place == {"L": (0, 0.5), "R": (1, 0.5), "A": (0.5, 1), "P": (0.5, 0)}
+
+
+def test_letters_inside_stand_at_left_right_lower_and_upper_edge(axes):
+    inner_letters(axes, ("P", "A", "I", "S"))
+    place = {text.get_text(): text.get_position() for text in axes.texts}
+    assert max(place["P"][0], place["I"][1]) < 0.1
+    assert min(place["A"][0], place["S"][1]) > 0.9
 
 
 @pytest.mark.parametrize(("width", "length"), [(20, 5), (36, 5), (200, 50), (0.9, 0.2), (84, 20)])
