@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+sys.path.append(str(Path(__file__).resolve().parent / "evidence"))  # pages end alike
+
 from benchmarks.case import Case
 from benchmarks.measure import MALLOC
 from benchmarks.report import conditions, met, page, table
+from evidence_page import EVIDENCE
 from tqdm import tqdm
 
 __all__ = ["main"]
@@ -54,7 +58,8 @@ def main(
     click.echo(table(records))
     files = [output] if output else []
     if evidence:
-        files.append(TOOLS.parent / "docs" / "evidence" / f"{method}_speed.json")
+        EVIDENCE.mkdir(parents=True, exist_ok=True)
+        files.append(EVIDENCE / f"{method}_speed.json")
         options = f"--repeats {repeats} --threads {threads} --device {device}"
         text = page(method, f"python tools/benchmark.py {method} {options} --evidence", result)
         files[-1].with_suffix(".md").write_text(text)

@@ -15,8 +15,6 @@ import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRAM = re.compile(r"(\w+=\S+ )*(python|pip|make|torchrun|mlflow|python3|cd|srun|sbatch|monai_cortex)\b")
 SWITCH = re.compile(r"(?<![\w-])--([A-Za-z_][\w#:-]*)")
 INLINE = re.compile(r"`([^`\n]+)`")
 BUNDLES = sorted(path.parents[1] for path in ROOT.glob("bundles/*/configs/metadata.json"))
@@ -31,29 +29,10 @@ CLIENT = {"config_file", "meta_file", "args_file", "logging_file", "tracking", "
 OTHERS = {"cp", "mlflow", "python3", ".", "cd", "srun", "sbatch"}
 EXAMPLE = "my_denoising"  # the plugin that docs/plugins.md writes
 MODULES = ("python -m pytest ", "python -m monai.bundle download ")
-TORCHRUN = re.compile(r"torchrun (--\w+=\w+ )*-m monai\.bundle run ")
+TORCHRUN = re.compile(r"torchrun (--\w+(=\S+)? )*-m monai\.bundle run ")
 # Switches of other programs that a text names.
 FOREIGN = {"to-scanner", "nproc_per_node", "check", "whole", "no-deps", "no-index", "no-build-isolation"}
 FOREIGN |= {"bundle_dir", "repo"}
-
-
-def commands(text):
-    """Command lines of the blocks of a document as lists of words, and whether the block is for any program."""
-    # A plain block that begins otherwise, such as settings or a tree of folders, holds no commands.
-    blocks = [found for found in BLOCK.findall(text) if found[0] == "sh" or (not found[0] and PROGRAM.match(found[1]))]
-    for language, block in blocks:
-        waiting = ""
-        for line in block.replace("\\\n", " ").splitlines():
-            waiting += line
-            try:
-                words = shlex.split(waiting, comments=True)
-            except ValueError:  # a quotation that goes on in the next line
-                waiting += "\n"
-                continue
-            waiting = ""
-            if words:
-                yield bool(language), words
-        assert not waiting, f"an open quotation: {waiting}"
 
 
 def options(words):
@@ -130,7 +109,8 @@ def check_click(command, words, name="monai_cortex"):
 
 def check_tool(words):
     """The script exists, and its switches are written somewhere in the tools."""
-    assert (ROOT / words[0]).is_file(), words[0]
+    script = ROOT / words[0]
+    assert script.is_file() or (script / "__main__.py").is_file(), words[0]
     source = "\n".join(path.read_text() for path in (ROOT / "tools").rglob("*.py"))
     assert [name for name in options(words) if f'"--{name}"' not in source] == []
 
@@ -173,8 +153,9 @@ def home_of(name):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_commands_are_taken(name):
-    for anything, words in commands((ROOT / name).read_text()):
+def test_commands_are_taken(name, printed_commands):
+    for anything, command in printed_commands((ROOT / name).read_text()):
+        words = shlex.split(command.replace("\\\n", " "), comments=True)
         try:
             check(words, home_of(name), anything)
         except Exception as error:
@@ -231,13 +212,21 @@ def test_wrong_commands_are_found(line):
         check(shlex.split(line), ROOT)
 
 
+def test_commands_of_a_text_are_found(printed_commands):
+    block = "make demo  # shows\npython -m monai_cortex check \\\n  shd_deconvolution DIR\nmake 'a\nb'\n"
+    text = f"```ini\nx'y\n```\n```\nfolder's\n```\n```\n{block}```\n```\n$ make docs\nit's made\n```\n"
+    assert [command for _, command in printed_commands(text)] == [
+        "make demo  # shows",
+        "python -m monai_cortex check \\\n  shd_deconvolution DIR",
+        "make 'a\nb'",
+        "make docs",
+    ]
+
+
 def test_right_commands_pass():
     inference = "bundles/shd_deconvolution/configs/inference.json"
-    block = "make demo  # shows\npython -m monai_cortex check \\\n  shd_deconvolution DIR\nmake 'a\nb'\n"
-    assert [words for _, words in commands(f"```ini\nx'y\n```\n```\nfolder's\n```\n```\n{block}```\n")] == [
-        ["make", "demo"],
-        ["python", "-m", "monai_cortex", "check", "shd_deconvolution", "DIR"],
-        ["make", "a\nb"],
-    ]
-    check(shlex.split(f"python -m monai.bundle run --config_file {inference} --network_def#spatial_pooling True"), ROOT)
+    check(
+        shlex.split(f"python -m monai.bundle run --config_file {inference} --network_def#network#spatial_pooling True"),
+        ROOT,
+    )
     check(shlex.split(f"torchrun --nproc_per_node=2 -m monai.bundle run --config_file {inference} --lmax=6"), ROOT)

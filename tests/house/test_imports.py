@@ -1,6 +1,8 @@
 """The package reads bottom-up: a room may import the rooms below it, never its peers or those above."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -13,11 +15,14 @@ LAYERS = [
     {"handlers"},
     {"plugins"},
     {"cohort", "zoo"},
-    {"demo", "commands"},
+    {"demo"},
+    {"trajectory"},
+    {"commands"},
     {"testing", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ONLY_IN = {"nibabel": "data", "itk": "data", "h5py": "data", "mlflow": "handlers", "matplotlib": "visualize"}
+MAKERS = {f"torch.{name}" for name in ("arange", "eye", "full", "linspace", "ones", "tensor", "zeros")}
 LOADERS = {"__import__", "import_module", "optional_import"}
 
 
@@ -71,6 +76,33 @@ def wrong_imports(root):
     return found
 
 
+def unplaced_tables(root):
+    """Tensors that a module makes when it is imported, on whatever device is the default just then."""
+    found = []
+    for path in sorted(root.glob("**/*.py")):
+        tables = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign)]
+        for node in (part for table in tables for part in ast.walk(table) if isinstance(part, ast.Call)):
+            made = ast.unparse(node.func) in MAKERS
+            if made and "device" not in {keyword.arg for keyword in node.keywords}:
+                found.append(f"{path.relative_to(root).as_posix()}:{node.lineno}: {ast.unparse(node.func)}")
+    return found
+
+
+def test_tables_of_modules_name_their_device(package):
+    """A network may be built on the device "meta", and its modules are imported only then."""
+    assert unplaced_tables(package) == []
+
+
+@pytest.mark.parametrize("call", ["torch.tensor([1])", "[2 * torch.arange(3)]", "f(torch.eye(3, dtype=x))"])
+def test_planted_table_is_found(plant, call):
+    assert len(unplaced_tables(plant("a.py", f"x = {call}"))) == 1
+
+
+@pytest.mark.parametrize("text", ['x = torch.tensor([1], device="cpu")', "def f():\n    x = torch.eye(3)"])
+def test_placed_table_passes(plant, text):
+    assert unplaced_tables(plant("a.py", text)) == []
+
+
 def test_imports_point_down(package):
     assert wrong_imports(package) == []
 
@@ -119,3 +151,9 @@ def test_planted_import_is_found(plant, file, line, reason):
 )
 def test_import_that_points_down_passes(plant, file, line):
     assert wrong_imports(plant(file, line)) == []
+
+
+def test_reading_files_does_not_wait_for_monai():
+    """Its import takes seconds, and checks, lists and the parents of cohorts need none of it."""
+    code = "import sys, monai_cortex.data; sys.exit('monai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -77,15 +77,23 @@ def test_targets_are_held_against_both_ratios(benchmarks, time_ratio, memory_rat
     assert benchmarks.report.met(record | {"time_target": None, "memory_target": None}) is None
 
 
-def test_case_runs_from_the_command_line(repository, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "case", "memory"),
+    [
+        ("readers", "morph", False),
+        pytest.param("shd_deconvolution", "layer_plain_nside2", True, marks=pytest.mark.whole),
+    ],
+)
+def test_case_is_measured_in_processes_of_its_own(load_tool, tmp_path, method, case, memory):
     file = tmp_path / "speed.json"
-    command = [sys.executable, str(repository / "tools" / "benchmark.py"), "shd_deconvolution"]
-    options = ["--case", "layer_plain_nside2", "--repeats", "1", "--threads", "1", "--output", str(file)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    options = ["--case", case, "--repeats", "1", "--threads", "1", "--output", str(file)]
+    answer = CliRunner().invoke(load_tool("benchmark").main, [method, *options], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
     (record,) = json.loads(file.read_text())["cases"]
     assert record["difference"] < 1e-5
     assert record["time_ratio"] == pytest.approx(record["ours_s"] / record["reference_s"])
-    assert record["what"] in done.stdout
+    assert (record["memory_ratio"] is not None) == memory
+    assert record["what"] in answer.output
 
 
 def test_unknown_case_is_answered_with_the_known(load_tool):

@@ -1,6 +1,7 @@
 """Numbers in documents are those of the evidence files, and evidence is that of what is shipped."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,30 @@ def test_every_measured_row_of_the_bundle_stands_in_the_evidence(slug):
     assert [row for row in found if row not in evidence] == []
 
 
-def test_readme_rounds_what_was_measured():
-    text, conditions = (ROOT / "README.md").read_text(), record("shd_deconvolution_phantom")["conditions"]
-    means = {
-        method: sum(row["angular_error"] for row in found) / len(found)
-        for method, found in conditions["clinical_30"]["rows"].items()
-    }
-    ours, best = means["SHD, shipped weights"], min(means["dipy CSD"], means["MRtrix3 csd"])
-    assert f"angular error {ours:.1f} degrees against {best:.1f} of the better CSD" in text
+def decimals(text):
+    return set(re.findall(r"\d+\.\d+", text))
+
+
+def quoted():
+    """Pages that rows of README's table lead to, with numbers of this method, of its peer and of the paper."""
+    text = (ROOT / "README.md").read_text().partition("## Methods")[2].partition("## Ten promises")[0]
+    for line in text.splitlines():
+        if page := re.search(r"^\|.*\]\(docs/evidence/(\w+)\.md\)", line):
+            yield page[1], [decimals(cell) for cell in line.strip("| ").split("|")[2:5]]
+
+
+@pytest.mark.parametrize(("page", "numbers"), list(quoted()))
+def test_every_number_of_the_readme_stands_in_a_row_of_the_page_beside_it(page, numbers):
+    lines = (EVIDENCE / f"{page}.md").read_text().splitlines()
+    for cell in numbers[:2]:
+        assert cell
+        assert any(decimals(line) >= cell for line in lines if line[:1] == "|"), cell
+    (published,) = (line for line in lines if line.startswith("| published |"))
+    assert decimals(published) >= numbers[2]
+
+
+def test_readme_quotes_each_method():
+    assert len(list(quoted())) == 5
 
 
 @pytest.mark.parametrize(
@@ -63,5 +80,5 @@ def test_registration_evidence_is_that_of_the_shipped_weights():
 @pytest.mark.parametrize("path", sorted(EVIDENCE.glob("*.json")), ids=lambda path: path.stem)
 def test_every_record_has_its_page_and_its_command(path):
     page = path.with_suffix(".md").read_text()
-    command = page.split("Command: `")[1].split("`")[0]
+    command = page.split("| command | `")[1].split("`")[0]
     assert (ROOT / command.split()[1]).is_file()

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-FRAGMENTS = ("logging.conf", "mlflow.json")
+FRAGMENTS = ("logging.conf", "mlflow.json", "multi_gpu_train.json")
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import torch
+from page_facts import facts
+
 __all__ = ["conditions", "met", "page", "table"]
 
 _PACKAGES = ("monai_cortex", "torch", "monai", "numpy", "dipy")
@@ -34,11 +37,16 @@ def conditions(threads: int, device: str) -> dict[str, Any]:
             continue
     return {
         "date": date.today().isoformat(),
-        "device": device,
+        "device": _named(device),
         "threads": threads,
         "processors": os.cpu_count(),
         "versions": versions,
     }
+
+
+def _named(device: str) -> str:
+    """A GPU by its maker's name: numbers of one say nothing about another."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> str:
@@ -50,7 +58,6 @@ def table(records: Iterable[Mapping[str, Any]]) -> str:
 def page(method: str, command: str, result: Mapping[str, Any]) -> str:
     """Evidence page."""
     about = result["conditions"]
-    packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     compared = [r["difference"] for r in result["cases"] if r.get("difference") is not None]
     return "\n".join(
         [
@@ -63,8 +70,7 @@ def page(method: str, command: str, result: Mapping[str, Any]) -> str:
             "to what PyTorch has allocated), each side in a process of its own, after one call to warm up.",
             *_agreement(compared),
             "",
-            f"Command: `{command}`. Measured {about['date']} on {about['device']} with {about['threads']} of",
-            f"{about['processors']} processors and {packages}.",
+            *facts(f"{method}_speed", {**result, **about, "command": command}),
             "",
         ]
     )

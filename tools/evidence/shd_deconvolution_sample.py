@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from evidence_page import EVIDENCE, write_evidence
+from evidence_page import EVIDENCE, IS_TRIAL, write_evidence
 
 from monai_cortex.data import sha256
 
@@ -37,7 +37,7 @@ def main(output_dir: Path) -> None:
     weights = sha256(bundle / "models" / "model.pt")
     record = {"subject": subject, "fitted": fitted, "weights_sha256": weights, "command": COMMAND}
     write_evidence(NAME, record, _page(subject, fitted))
-    for picture in (EVIDENCE / f"{NAME}.png", bundle / "docs" / "qc.png"):
+    for picture in (EVIDENCE / f"{NAME}.png", *([] if IS_TRIAL else [bundle / "docs" / "qc.png"])):
         shutil.copyfile(output_dir / "fit" / "evaluated" / subject["subject"] / "qc.png", picture)
 
 

@@ -36,7 +36,7 @@ from monai_cortex.simulate import CorticalPopulation, read_population
 __all__ = ["main"]
 
 NAME = "spherical_diffusion_registration_guidance"
-COMMAND = f"python tools/evidence/{NAME}.py"
+COMMAND = f"python tools/evidence/{NAME}.py --output-dir out/guidance"
 ARMS = {"unguided": "zero", "heat-annealed": "zero", "score-guided": "score", "shuffled score": "shuffled"}
 ANNEAL = 0.05
 LEVEL, DEGREE, CHANNELS = 4, 20, (24, 32, 48)

@@ -30,7 +30,7 @@ def item():
     return {**tensors, "valid": valid}
 
 
-@pytest.mark.parametrize("name", ["demons", "elastix"])
+@pytest.mark.parametrize("name", ["demons", pytest.param("elastix", marks=pytest.mark.whole)])
 def test_peers_find_a_shift_in_voxels_of_the_grid(tool, item, name):
     needed = {"demons": "simpleitk", "elastix": "itk-elastix"}[name]
     if needed not in {found.name.lower() for found in distributions()}:

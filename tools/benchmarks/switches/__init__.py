@@ -1,0 +1,1 @@
+"""Cases of training steps: what the switches of the networks save."""
