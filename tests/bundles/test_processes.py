@@ -109,6 +109,7 @@ def test_training_goes_on_with_another_number_of_processes(workflow, whole, tmp_
     assert found["val/residual_percent"] == pytest.approx(expected["val/residual_percent"], rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.* inside the white but outside the pial surface")
 @pytest.mark.parametrize("slug", [slug for slug in OPTIONS if slug != "shd_deconvolution"])
 def test_two_processes_have_the_losses_of_one(whole, tmp_path, request, slug):
     if not request.config.getoption("whole"):
