@@ -163,7 +163,7 @@ def check(slug: str, dataset_dir: Path) -> None:
 @click.argument("slug", required=False)
 @click.option("--all", "every", is_flag=True, help="All methods, as without a name.")
 @click.option("--output-dir", default="out", type=click.Path(file_okay=False, path_type=Path), show_default=True)
-@click.option("--steps", default=None, type=int, help="Training steps, instead of the shipped weights alone.")
+@click.option("--steps", default=None, type=_AMOUNT, help="Training steps, instead of the shipped weights alone.")
 def demo(slug: str | None, every: bool, output_dir: Path, steps: int | None) -> None:
     """Run a method, or every one, on its sample data through `python -m monai.bundle run`, and show what came out.
 

@@ -144,6 +144,13 @@ def test_mistakes_are_answered_with_what_was_expected_and_exit_code_2(call, word
     assert "Traceback" not in answer.output
 
 
+@pytest.mark.parametrize("words", [("--steps", "-3"), ("--steps", "0"), ("--all",)])
+def test_a_demonstration_takes_no_number_of_steps_below_one_and_not_a_name_with_all(call, words):
+    answer = call("demo", "fsdiffreg_cardiac", *words)
+    assert answer.exit_code == 2
+    assert "Traceback" not in answer.output
+
+
 def test_debug_shows_the_traceback(call):
     assert call("--debug", "check", "shd_deconvolution", "missing").exception.__class__.__name__ == "InputFileError"
 

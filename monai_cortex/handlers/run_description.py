@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from ignite.engine import Engine
 from monai.bundle import ConfigParser
 from monai.utils import get_seed
 
+from monai_cortex import __version__
 from monai_cortex.handlers.privacy import data_name, host_name, scrub
 from monai_cortex.handlers.running_config import running_config
 
-__all__ = ["describe", "describe_data", "executed_config", "git_revision"]
+__all__ = ["describe", "describe_data", "executed_config", "git_revision", "software_versions"]
 
 _UNKNOWN = "unknown"
 _SAMPLES = "default"  # name of data that a config does not name by a folder
@@ -106,3 +110,15 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what numbers depend on, and the device that is there, by name."""
+    names = ("monai", "torch", "numpy", "nibabel")
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    return {
+        "monai_cortex": __version__,
+        **{name: version(name) for name in names},
+        "Python": platform.python_version(),
+        "device": device,
+    }

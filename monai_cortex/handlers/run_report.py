@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
 
-from monai_cortex import __version__
 from monai_cortex.data import atomic_path, read_metadata, write_json
 from monai_cortex.handlers.metric_tables import heading, side_by_side, subject_table
-from monai_cortex.handlers.run_description import git_revision
+from monai_cortex.handlers.run_description import git_revision, software_versions
 from monai_cortex.handlers.training_history import TrainingHistory
 from monai_cortex.visualize import (
     Block,
@@ -109,7 +105,7 @@ class RunReport:
             method=[metadata["description"], metadata["intended_use"]],
             results=[*self._training(history), *self._results(subjects, columns), *self._more(engine)],
             checks=checks,
-            reproduction=Reproduction(self.command, _versions(), self.seed, git_revision()),
+            reproduction=Reproduction(self.command, software_versions(), self.seed, git_revision()),
             citations=[Citation(text) for text in metadata["references"]],
         )
         with atomic_path(self.output_dir / "report.html") as path:
@@ -172,14 +168,3 @@ def _text(value: Mapping[str, Any] | Sequence[Any]) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {part}" for name, part in value.items())
     return ", ".join(map(str, value))
-
-
-def _versions() -> dict[str, str]:
-    names = ("monai", "torch", "numpy", "nibabel")
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
-    return {
-        "monai_cortex": __version__,
-        **{name: version(name) for name in names},
-        "Python": platform.python_version(),
-        "device": device,
-    }

@@ -1,6 +1,7 @@
 """What only running code shows, in the test's own process; the guard in one of its own, since it cannot be undone."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -96,3 +97,15 @@ open({__file__!r}).close()
     answer = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert answer.stdout.count("refused") == 8, answer.stdout
     assert not (tmp_path / "canary").exists()
+
+
+def test_what_libraries_print_is_no_part_of_the_answer():
+    """MONAI's loggers keep the standard output that they find when they are imported."""
+    import subprocess
+    import sys
+
+    bundle = Path(__file__).parents[2] / "bundles" / "fsdiffreg_cardiac"
+    words = f"import monai.bundle; from monai_cortex.zoo.trial import main; main([{str(bundle)!r}])"
+    answer = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout) == []
+    assert "verified with no error" in answer.stderr

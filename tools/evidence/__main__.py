@@ -62,7 +62,7 @@ def main(pages: tuple[str, ...], full: bool, minutes: float, output_dir: Path) -
 def command(page: str, full: bool, output_dir: Path) -> list[str]:
     """Words that measure a page."""
     script = "benchmark" if page.endswith("_speed") else f"evidence/{page}"
-    words = shlex.split(PAGES[page]["full" if full else "quick"].replace("OUT/", f"{output_dir}/work/"))
+    words = shlex.split(PAGES[page]["full" if full else "quick"].replace("OUT/", f"{output_dir}/results/"))
     return ["tools/" + f"{script}.py", *words, *(["--evidence"] if script == "benchmark" else [])]
 
 

@@ -68,6 +68,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
     degrees, settings, steps = record["correspondence_degree"], record["settings"], record["steps"]
     true, found = ([step[key] for step in steps] for key in ("thickness_mm", "found_thickness_mm"))
     turned, cutting, outside = (max(column) for column in zip(*map(_flaws, steps), strict=True))
+    # A closed surface of V vertices has 2 V - 4 triangles.
+    faces = 2 * record["model"]["vertices"] - 4 * len(steps[0]["hemispheres"])
     return [
         "# From one cortex to another, and what its images show",
         "",
@@ -89,7 +91,7 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         "mean distance of partners, both hemispheres, vertices with 0.5 mm of cortex or more. Error: mean absolute",
         "difference of single vertices.",
         "",
-        f"Flaws, most of all places: {turned} of 40,960 pial triangles turned over, {cutting} that cut others, and",
+        f"Flaws, most of all places: {turned} of {faces:,} pial triangles turned over, {cutting} that cut others, and",
         f"{outside} voxels of 1 mm that are white matter outside of the pial surface.",
         "",
         f"The synthetic person's vertices have known partners on the mirrored template: {degrees['before']:.1f}",
